@@ -1,0 +1,109 @@
+"""
+What a pass may do: each action is a value, says why, and leaves the executor no choice of its own.
+
+Owns: the vocabulary of plans. Order in a plan is the order of execution.
+"""
+
+from dataclasses import dataclass
+
+from backends.cloud import Machine
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """A sweep showed the machine of this claim (or a machine came up): record it, in service when it is running."""
+
+    instance_key: int
+    machine: Machine
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """A pending instance's machine is running: it is in service now."""
+
+    instance_key: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bury:
+    """
+    The machine is certainly gone: the instance leaves the ledger.
+
+    *replace* is true when it died on its own and a replacement is owed.
+    """
+
+    instance_key: int
+    replace: bool
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """These claims never became machines and are not wanted any more."""
+
+    instance_keys: tuple[int, ...]
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """Take an instance out: it is terminating from now on. *replace*: because it is unhealthy, not surplus."""
+
+    instance_key: int
+    replace: bool
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dismiss:
+    """Tell the cloud to terminate these machines; their instances are Terminating already or by this plan."""
+
+    cloud: str
+    instance_keys: tuple[int, ...]
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """Repeat a launch whose outcome is unknown, with its own token: the claims exist."""
+
+    cloud: str
+    token: str
+    instance_keys: tuple[int, ...]
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Claim *count* instances on *cloud* and launch them in one call. *replacing* of them repay owed replacements."""
+
+    cloud: str
+    count: int
+    replacing: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveGroup:
+    """The group is being deleted and nothing of it is left."""
+
+    because: str
+
+
+Action = Bind | Promote | Bury | Abandon | Retire | Dismiss | Resend | Launch | RemoveGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    What to do now, when to look again, and what is being waited for.
+
+    *recheck_s* None: only a change can make a difference. *look_at*: accounts whose next sweep this group needs soon.
+    """
+
+    actions: tuple[Action, ...] = ()
+    recheck_s: float | None = None
+    waiting_on: tuple[str, ...] = ()
+    look_at: frozenset[str] = frozenset()

@@ -1,0 +1,97 @@
+"""
+The port through which the reconciler remembers: implemented by ``phantom_gateway.records.ledger``.
+
+Every verb is one durable transaction. Intent is written before the effect it announces. Each verb that acts on
+instances ignores keys that are no longer in the state it expects, because an API call may have come first.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from backends.cloud import Machine
+from reconciler.model import GroupRecord, Instance
+
+
+class Ledger(Protocol):
+    """Groups, instances and activities, as the reconciler needs them."""
+
+    async def group_uids(self) -> list[str]:
+        """The uid of every group, those being deleted included."""
+        ...
+
+    async def read(self, uid: str) -> GroupRecord | None:
+        """All that is known of one group, in one consistent snapshot; None when it does not exist."""
+        ...
+
+    async def claim(
+        self,
+        uid: str,
+        generation: int,
+        cloud: str,
+        tokens: Sequence[tuple[str, int]],
+        causes: Sequence[str],
+        replacing: int,
+        now: datetime,
+    ) -> list[Instance]:
+        """
+        New claims, one per (token, index) of *tokens*, each with an activity "Launching a new EC2 instance".
+
+        *causes* has one text per claim. *replacing* is taken off the group's owed replacements. The launch
+        configuration recorded is the one the group uses on *cloud* now. Returns [] and writes nothing when the
+        group's generation is not *generation* any more, when it is being deleted, or has no spec for the cloud.
+        """
+        ...
+
+    async def bind(self, key: int, machine: Machine, instance_id: str, now: datetime) -> bool:
+        """
+        True when the claim became an instance: InService when the machine is running, else Pending.
+
+        False when there is no such claim. A machine already bound elsewhere is never bound twice (False).
+        """
+        ...
+
+    async def promote(self, keys: Sequence[int], now: datetime) -> None:
+        """Nothing; pending instances are in service and their launch activities successful."""
+        ...
+
+    async def release(self, keys: Sequence[int], outcome: str, message: str, now: datetime) -> None:
+        """Nothing; claims are deleted and their activities end as *outcome* (Failed or Cancelled) with *message*."""
+        ...
+
+    async def retire(
+        self,
+        uid: str,
+        generation: int,
+        keys: Sequence[int],
+        causes: Sequence[str],
+        owe: int,
+        now: datetime,
+    ) -> list[int]:
+        """
+        The keys that are Terminating now, each with an activity "Terminating EC2 instance: ...".
+
+        *owe* is added to the owed replacements. Returns [] and writes nothing when the generation has moved on.
+        """
+        ...
+
+    async def note_dismissed(self, keys: Sequence[int], now: datetime) -> None:
+        """Nothing; remembers that the cloud accepted the termination of these instances at *now*."""
+        ...
+
+    async def bury(self, keys: Sequence[int], causes: Sequence[str], owe: int, now: datetime) -> None:
+        """
+        Nothing; the instances are gone from the ledger.
+
+        A Terminating one completes its activity; any other gets a finished activity of its own with its cause, and
+        *owe* is added to the owed replacements.
+        """
+        ...
+
+    async def remove_group(self, uid: str, now: datetime) -> bool:
+        """True when the group was being deleted, had no instances, and is gone now; its activities stay."""
+        ...
+
+    async def note_waiting(self, uid: str, waiting_on: Sequence[str], now: datetime) -> None:
+        """Nothing; what the group waits for is kept for ``explain``. Called only when it differs from the last note."""
+        ...

@@ -1,0 +1,144 @@
+"""
+What the planner sees: one group, its instances in the ledger, and what the sweeps showed of its machines.
+
+Owns: frozen values. No clock, no chance, no effect: everything that decides is a function of these.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from backends.cloud import CloudTraits, LaunchSpec, Machine
+
+
+class InstanceState(StrEnum):
+    """Where an instance of the ledger stands. All but ``CLAIMED`` are AWS's words."""
+
+    CLAIMED = "Claimed"
+    """Launch intended and committed; no machine is known yet."""
+    PENDING = "Pending"
+    IN_SERVICE = "InService"
+    TERMINATING = "Terminating"
+    """Termination intended and committed; the machine may still be seen."""
+
+    @property
+    def counts(self) -> bool:
+        """True when the instance counts toward the group's capacity."""
+        return self is not InstanceState.TERMINATING
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One row of the ledger. *key* is the ledger's own; *token* and *index* name its place in a launch call."""
+
+    key: int
+    cloud: str
+    token: str
+    index: int
+    state: InstanceState
+    launch_configuration: str
+    claimed_at: datetime
+    machine_id: str | None = None
+    instance_id: str | None = None
+    """The id AWS clients see; the cloud's own where it fits AWS's form."""
+    bound_at: datetime | None = None
+    in_service_at: datetime | None = None
+    terminate_sent_at: datetime | None = None
+    protected: bool = False
+    healthy: bool = True
+    """False once a user said so (SetInstanceHealth); the cloud's opinion is judged afresh in every pass."""
+    spec_created_at: datetime | None = None
+    """When the launch configuration it came from was made: OldestLaunchConfiguration needs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankedCloud:
+    """A cloud the group may use. The order of a group's clouds is their rank; *cap* None means no limit."""
+
+    name: str
+    cap: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchSource:
+    """What the group launches on one cloud now: the full launch configuration name and its spec."""
+
+    launch_configuration: str
+    spec: LaunchSpec
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """
+    The intent: how many, where, and in whose name.
+
+    *generation* grows with every change of intent; a plan made for an older one is not carried out.
+    """
+
+    uid: str
+    name: str
+    user_id: int
+    minimum: int
+    maximum: int
+    desired: int
+    clouds: tuple[RankedCloud, ...]
+    generation: int
+    deleting: bool = False
+    termination_policies: tuple[str, ...] = ("Default",)
+    causes: tuple[str, ...] = ()
+    """AWS-worded sentences that say why desired became what it is; oldest first."""
+    owed_replacements: int = 0
+    """Launches still due because an unhealthy instance was taken out, not because capacity was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRecord:
+    """What the ledger knows of a group: its intent, what to launch per cloud, and its instances."""
+
+    group: Group
+    sources: Mapping[str, LaunchSource]
+    instances: tuple[Instance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """No launches on this account for this group before *until*; *reason* is shown to people."""
+
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """
+    What is known of the group's machines in one account.
+
+    *swept_at* is the start of the latest believed sweep; None before the first. While *blind* is set, deaths and
+    claims on this account are frozen: no news is not death.
+    """
+
+    traits: CloudTraits
+    swept_at: datetime | None = None
+    blind: str | None = None
+    machines: tuple[Machine, ...] = ()
+    hold: Hold | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """Everything one pass may look at. *accounts* has an entry per cloud the group uses or has instances on."""
+
+    record: GroupRecord
+    accounts: Mapping[str, AccountView] = field(default_factory=dict)
+
+    @property
+    def group(self) -> Group:
+        """The intent."""
+        return self.record.group
+
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        """All instances of the ledger, those on their way out included."""
+        return self.record.instances
