@@ -131,7 +131,7 @@ class Cloud(Protocol):
         """
         The machines launched for *token*: at most *count*, and fewer is an answer, not an error.
 
-        Repeated with a token that the cloud remembers, it returns that token's machines and launches only what is missing.
+        Repeated with a token that the cloud remembers, it returns that token's machines and launches only the missing.
         Raises NoCapacity, Refused, Throttled or Unreachable (nothing happened), or Ambiguous (it may have).
         """
         ...
