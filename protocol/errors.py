@@ -5,6 +5,8 @@ Owns: the table of codes that belong to the protocol itself (identity, query str
 (AlreadyExists, ResourceInUse, ...) take their status from the service model, see :mod:`protocol.model`.
 """
 
+from protocol import model
+
 PROTOCOL_STATUS = {
     "AccessDenied": 403,
     "IncompleteSignature": 400,
@@ -31,22 +33,56 @@ PROTOCOL_STATUS = {
 }
 """HTTP status of each code, from the common errors of the Auto Scaling API reference."""
 
+SERVER_FAULT_MIN = 500
+"""The HTTP border between what the client and what the server has to answer for."""
+
+SHOWN_LENGTH_MAX = 100
+"""Characters of a client's own text in a message: enough to recognise it, too few to fill logs with."""
+
+
+def error_status(code: str) -> int:
+    """
+    HTTP status of *code*: from the protocol's table, else from the service model, else 400.
+
+    An unknown code counts as the client's fault, because a 5xx makes old clients repeat the call for minutes.
+    """
+    status = PROTOCOL_STATUS.get(code)
+    if status is not None:
+        return status
+    error = model.service().errors.get(code)
+    return 400 if error is None else error.status
+
+
+def shown(text: str) -> str:
+    """*text* as a message repeats it: whole when short, else its beginning and three dots."""
+    return text if len(text) <= SHOWN_LENGTH_MAX else text[:SHOWN_LENGTH_MAX] + "..."
+
 
 class ApiError(Exception):
     """
     What went wrong, in words for the caller: *code* for programs, *message* for people.
 
-    *status* is looked up when it is not given; an unknown code counts as the client's fault (400), because a 5xx
-    makes old clients repeat the call for minutes.
+    *status* is looked up when it is not given, see :func:`error_status`.
     """
 
     def __init__(self, code: str, message: str, status: int | None = None) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
-        self.status = PROTOCOL_STATUS.get(code, 400) if status is None else status
+        self.status = error_status(code) if status is None else status
 
     @property
     def is_clients_fault(self) -> bool:
         """True when the caller has to change something; repeating the call as it is cannot help."""
-        return self.status < 500  # noqa: PLR2004 - the HTTP border between client and server
+        return self.status < SERVER_FAULT_MIN
+
+    @property
+    def type(self) -> str:
+        """
+        ``Sender`` or ``Receiver``, as the error document says it.
+
+        The model calls ResourceContention and its like the sender's fault and answers them with 500; both are kept.
+        """
+        error = model.service().errors.get(self.code)
+        is_senders = self.is_clients_fault if error is None else error.is_senders_fault
+        return "Sender" if is_senders else "Receiver"

@@ -1,0 +1,57 @@
+# Phantom Gateway: every target sets up what it needs. "make" alone lists them.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+CLIENTS := .venv-clients
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test check format bench clients clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/installed: pyproject.toml
+	@echo "Installing into $(VENV) (about half a minute) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/installed-tests: $(VENV)/installed
+	@echo "Installing what the tests need ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+$(CLIENTS)/installed: tests/clients/requirements-cli.txt tests/clients/requirements-boto2.txt tests/clients/package.json
+	@echo "Installing real clients: AWS CLI, boto 2, the JavaScript SDK (about a minute) ..."
+	@PYTHON=$(PYTHON) tests/clients/install.sh $(CLIENTS)
+	@touch $@
+
+setup: $(VENV)/installed-tests ## Install everything for development
+
+clients: $(CLIENTS)/installed ## Install the real clients that the tests drive
+
+run: $(VENV)/installed ## Serve on 127.0.0.1:8445 with the embedded default: SQLite, four local clouds
+	@$(BIN)/phantom-gateway serve
+
+demo: $(VENV)/installed $(CLIENTS)/installed ## The whole story with the real AWS CLI, in a temporary directory
+	@$(BIN)/python demo/story.py --aws $(CLIENTS)/cli/bin/aws
+
+test: $(VENV)/installed-tests $(CLIENTS)/installed ## Run all tests, real clients and real processes included
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/installed-tests ## Lint, types, layers, formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/installed-tests ## Put the code into its one format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/installed-tests ## Measure against moto_server and a bare aiohttp handler, in one run
+	@PYTHON=$(PYTHON) bench/run.sh
+
+clean: ## Remove environments and caches; never the state of a gateway
+	rm -rf $(VENV) $(CLIENTS) .venv-bench build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,180 @@
+"""
+The wiring: builds everything top to bottom, runs it, and takes it down in the opposite order.
+
+Owns: which part is handed to which. Does not own: any behaviour.
+"""
+
+import asyncio
+import logging
+import random
+import secrets
+import signal
+import ssl
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from backends.cloud import Cloud
+from phantom_gateway import clock
+from phantom_gateway.clouds import build_clouds
+from phantom_gateway.config import Config
+from phantom_gateway.front.callers import Callers
+from phantom_gateway.front.query import QueryDoor
+from phantom_gateway.front.server import listening
+from phantom_gateway.front.status import StatusDoor
+from phantom_gateway.installation import Installation, open_installation
+from phantom_gateway.operations import all_operations
+from phantom_gateway.operations.desk import House
+from phantom_gateway.operations.fragments import FragmentCache
+from phantom_gateway.records import activities
+from phantom_gateway.records.ledger import SqlLedger
+from phantom_gateway.records.session import RecordsUnavailable
+from protocol.paging import PageTokens
+from reconciler.accounts import Account
+from reconciler.loop import Reconciler
+
+log = logging.getLogger(__name__)
+
+PRUNE_EVERY_S = 3_600.0
+"""Activities older than six weeks are dropped this often; a few hours more or less make no difference to anyone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A gateway that serves: where, and its parts for tests that look inside."""
+
+    port: int
+    installation: Installation
+    reconciler: Reconciler
+    clouds: Mapping[str, Cloud]
+
+
+class OperatorAccounts:
+    """Every user launches with the operator's own account on each configured cloud."""
+
+    def __init__(self, clouds: Mapping[str, Cloud]) -> None:
+        self._accounts = {name: Account(name, cloud, cloud.traits) for name, cloud in clouds.items()}
+
+    def account(self, user_id: int, cloud_name: str) -> Account | None:  # noqa: ARG002 - the port asks per user
+        """The operator's account on that cloud, or None when no such cloud is configured."""
+        return self._accounts.get(cloud_name)
+
+    def accounts(self) -> list[Account]:
+        """One account per configured cloud."""
+        return list(self._accounts.values())
+
+
+async def run(config: Config, environ: Mapping[str, str], announce: Callable[[str], None]) -> None:
+    """Nothing, once SIGTERM or SIGINT asked for the end. *announce* is told where the gateway serves."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(config, environ) as running:
+        scheme = "https" if config.server.tls_certificate else "http"
+        announce(f"Phantom Gateway serves on {scheme}://{config.server.host}:{running.port}")
+        announce(f"state: {config.state_directory}   clouds: {', '.join(config.clouds)}")
+        await stop.wait()
+        log.info("gateway.stopping")
+
+
+@asynccontextmanager
+async def serving(config: Config, environ: Mapping[str, str]) -> AsyncIterator[Running]:
+    """A gateway that serves until the block is left. When one of its loops dies, the block is cancelled with it."""
+    all_operations()
+    installation = open_installation(config, environ, clock.now())
+    clouds = build_clouds(config, installation.gateway_id, clock.now)
+    ledger = SqlLedger(installation.database, installation.keyring, _new_id)
+    reconciler = Reconciler(
+        ledger=ledger,
+        accounts=OperatorAccounts(clouds),
+        clock=clock.now,
+        random=random.Random(),  # noqa: S311 - jitter, not a secret
+        new_token=_new_token,
+        gateway_id=installation.gateway_id,
+        sweep_interval_s=config.reconciler.sweep_interval_s,
+        workers=config.reconciler.workers,
+    )
+    ports: list[int] = []
+    app = _application(config, installation, clouds, reconciler, ports)
+    try:
+        async with asyncio.TaskGroup() as loops:
+            tasks = [loops.create_task(reconciler.run()), loops.create_task(_prune_forever(installation))]
+            async with listening(app, config.server.host, config.server.port, _tls(config)) as port:
+                ports.append(port)
+                log.info("gateway.serving", extra={"port": port, "clouds": list(clouds)})
+                yield Running(port, installation, reconciler, clouds)
+            await reconciler.close()
+            for task in tasks:
+                task.cancel()
+    finally:
+        for cloud in clouds.values():
+            await cloud.close()
+        installation.close()
+
+
+def _application(
+    config: Config,
+    installation: Installation,
+    clouds: Mapping[str, Cloud],
+    reconciler: Reconciler,
+    ports: list[int],
+) -> web.Application:
+    """The routes: status, and the AWS door for every other path."""
+    house = House(
+        region=config.server.region,
+        clouds=tuple(clouds),
+        default_cloud=config.default_cloud,
+        limits=config.limits,
+        keyring=installation.keyring,
+        page_tokens=PageTokens(installation.page_secret),
+        fragments=FragmentCache(),
+        new_id=_new_id,
+    )
+    query = QueryDoor(
+        database=installation.database,
+        house=house,
+        callers=Callers(installation.database, installation.keyring),
+        wake=reconciler.wake,
+        now=clock.now,
+        ports=ports,
+        body_bytes_max=config.server.request_bytes_max,
+    )
+    status = StatusDoor(installation.database)
+    app = web.Application()
+    app.router.add_get("/healthz", status.healthz)
+    app.router.add_get("/readyz", status.readyz)
+    app.router.add_route("*", "/{tail:.*}", query.__call__)
+    return app
+
+
+def _tls(config: Config) -> ssl.SSLContext | None:
+    if config.server.tls_certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(config.server.tls_certificate, config.server.tls_key)
+    return context
+
+
+async def _prune_forever(installation: Installation) -> None:
+    """Never returns; old activities are dropped now and then."""
+    while True:
+        try:
+            dropped = await installation.database.write(lambda connection: activities.prune(connection, clock.now()))
+            log.debug("activities.pruned", extra={"dropped": dropped})
+        except RecordsUnavailable as unavailable:
+            log.warning("activities.not_pruned", extra={"reason": str(unavailable)})
+        await asyncio.sleep(PRUNE_EVERY_S)
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def _new_token() -> str:
+    """A launch token: unguessable, and within EC2's 64 ASCII characters."""
+    return f"pg-{secrets.token_hex(12)}"

@@ -1,0 +1,34 @@
+"""
+The configuration: one TOML file, read once, refused as a whole when anything in it is wrong.
+
+Owns: what may be configured, within which limits and why, and what a wrong file is told. Does not own what the values
+do. ``docs/configuration.md`` shows the same tables to people, and a test compares the two.
+"""
+
+from phantom_gateway.config.errors import ConfigError, Problem
+from phantom_gateway.config.reader import CONFIG_VARIABLE, load
+from phantom_gateway.config.schema import (
+    Config,
+    DatabaseSettings,
+    Limits,
+    LocalCloudSettings,
+    LocalImageSettings,
+    ReconcilerSettings,
+    ServerSettings,
+    UserSettings,
+)
+
+__all__ = [
+    "CONFIG_VARIABLE",
+    "Config",
+    "ConfigError",
+    "DatabaseSettings",
+    "Limits",
+    "LocalCloudSettings",
+    "LocalImageSettings",
+    "Problem",
+    "ReconcilerSettings",
+    "ServerSettings",
+    "UserSettings",
+    "load",
+]

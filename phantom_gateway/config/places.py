@@ -1,0 +1,175 @@
+"""
+Kinds of values that point at something outside the configuration: addresses, files, secrets.
+
+Owns: finding what they point at, reading secrets, and saying so when nothing is there. Does not own using it.
+"""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from phantom_gateway.config.errors import kind_of, shown, shown_path
+from phantom_gateway.config.kinds import Around, Wrong
+from phantom_gateway.secret import Secret
+
+SECRET_FILE_BYTES_MAX = 64 * 1024
+"""Longer than any password; short enough to notice that the wrong file was named."""
+
+_HOST_NAME = r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """An address to listen on: IPv4, IPv6 or a name."""
+
+    words: str = "string"
+    limits: str = "an IPv4 address, an IPv6 address without brackets, or a host name"
+
+    def read(self, value: object, _around: Around) -> str:
+        """The address as written."""
+        if not isinstance(value, str):
+            raise Wrong(f"must be a string, not {shown(value)}; use {self.limits}")
+        if not value:
+            raise Wrong("is empty; write 0.0.0.0 to listen on every address")
+        try:
+            ipaddress.ip_address(value)
+        except ValueError:
+            # Digits and dots alone are a mistyped address; as a name they would be looked up, to nobody's use.
+            if re.fullmatch(_HOST_NAME, value) is None or re.fullmatch(r"[0-9.]+", value):
+                raise Wrong(f"{shown(value)} is not an address to listen on; use {self.limits}") from None
+        return value
+
+
+def is_loopback(host: str) -> bool:
+    """Whether *host* reaches this machine only. A name other than localhost is not believed: it may change."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        name = host.lower().rstrip(".")
+        return name == "localhost" or name.endswith(".localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrl:
+    """Where records are kept. Never shown back: a URL may hold a password."""
+
+    words: str = "string"
+    limits: str = "sqlite:///FILE"
+
+    def read(self, value: object, _around: Around) -> str:
+        """The URL as written."""
+        if not isinstance(value, str):
+            raise Wrong(f"must be a string, not {kind_of(value)}; use sqlite:///phantom.db")
+        if value.startswith(("postgresql:", "postgresql+", "postgres:")):
+            raise Wrong("PostgreSQL is not built yet; use sqlite:///phantom.db")
+        if not value.startswith("sqlite:///"):
+            raise Wrong("is not a database that this version knows; use sqlite:///phantom.db")
+        file = value.removeprefix("sqlite:///")
+        if file in {"", ":memory:"}:
+            raise Wrong("names no file, and groups must survive a restart; use sqlite:///phantom.db")
+        if re.search(r"[?#\x00-\x1f]", file) or file.endswith("/"):
+            raise Wrong("must name a file, without '?' and '#'; use sqlite:///phantom.db")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class PathTo:
+    """A path, from the directory of the configuration on; with *must_exist*, of a file that can be found."""
+
+    must_exist: bool
+    words: str = "path"
+
+    @property
+    def limits(self) -> str:
+        """What must be there."""
+        return "a file that exists" if self.must_exist else "a directory, created when missing"
+
+    def read(self, value: object, around: Around) -> Path:
+        """The path, absolute, with a leading "~" resolved."""
+        if not isinstance(value, str):
+            raise Wrong(f"must be a path in quotes, not {shown(value)}")
+        path = resolved(value, around)
+        if self.must_exist and not _is_file(path):
+            raise Wrong(f"there is no file {shown_path(path)}; create it, or correct the path")
+        return path
+
+
+def resolved(value: str, around: Around) -> Path:
+    """*value* as an absolute path. Raises Wrong when it cannot be one."""
+    if not value or "\0" in value:
+        raise Wrong(f"{shown(value)} is not a path")
+    if value == "~" or value.startswith("~/"):
+        home = around.environ.get("HOME")
+        if not home:
+            raise Wrong(f"{shown(value)} needs $HOME, which is not set; write an absolute path")
+        value = home + value[1:]
+    return around.directory.absolute() / value
+
+
+@dataclass(frozen=True, slots=True)
+class SecretText:
+    """A secret: a string, or where to find one. Never shown back, whatever is wrong with it."""
+
+    words: str = "secret"
+    limits: str = 'a string, { env = "NAME" } or { file = "PATH" }; not empty'
+
+    def read(self, value: object, around: Around) -> Secret:
+        """The secret, from wherever it is."""
+        match value:
+            case str():
+                text, origin = value, "the string"
+            case {"env": str(name), **others} if not others:
+                text, origin = _from_environ(name, around), f"environment variable {shown(name)}"
+            case {"file": str(name), **others} if not others:
+                text, origin = _from_file(name, around), f"the file {shown(name)}"
+            case _:
+                raise Wrong(
+                    f"must be a secret, not {'this table' if isinstance(value, dict) else kind_of(value)}; "
+                    'use a string, { env = "NAME" } or { file = "PATH" }'
+                )
+        if not text:
+            raise Wrong(f"{origin} is empty; put the secret there")
+        if "\0" in text or not _is_unicode(text):
+            raise Wrong(f"{origin} holds bytes that are not text; put the secret there as UTF-8")
+        return Secret(text)
+
+
+def _from_environ(name: str, around: Around) -> str:
+    """The value of the environment variable *name*."""
+    if name not in around.environ:
+        raise Wrong(f"environment variable {shown(name)} is not set; set it before the start")
+    return around.environ[name]
+
+
+def _from_file(name: str, around: Around) -> str:
+    """The content of the file *name* without the line end that editors add."""
+    path = resolved(name, around)
+    if not _is_file(path):
+        raise Wrong(f"there is no file {shown_path(path)}; create it, or correct the path")
+    try:
+        with path.open("rb") as file:
+            octets = file.read(SECRET_FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise Wrong(f"cannot read {shown_path(path)}: {error.strerror}; make it readable for this user") from error
+    if len(octets) > SECRET_FILE_BYTES_MAX:
+        raise Wrong(f"{shown_path(path)} is longer than {SECRET_FILE_BYTES_MAX} bytes; is it the right file?")
+    text = octets.decode("utf-8", "surrogateescape")
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _is_file(path: Path) -> bool:
+    """Whether *path* is a file, followed through links; false where nobody can tell (name too long, no permission)."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether *text* can be written as UTF-8: what came from bytes that were not UTF-8 cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

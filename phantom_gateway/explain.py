@@ -1,0 +1,108 @@
+"""
+Why a group has the instances it has, and what it waits for, in one screen.
+
+Owns: the story, put together from the records alone, so that it can be told without a running gateway. Does not own:
+printing.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from phantom_gateway.records import activities, groups, instances, users
+from phantom_gateway.records.session import Connection
+
+ACTIVITIES_SHOWN = 5
+"""The latest activities that are part of the story; ``describe-scaling-activities`` has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What is known of one group. *by_state* counts instances by (cloud, state)."""
+
+    name: str
+    user: str
+    minimum: int
+    desired: int
+    maximum: int
+    deleting: bool
+    by_state: dict[tuple[str, str], int]
+    causes: list[str]
+    waiting_on: list[str]
+    recent: list[tuple[datetime, str, str, str]]
+    """(started, status, description, message or cause) of the latest activities, newest first."""
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: whether the group is as it should be, and if not, in which direction it moves."""
+        counting = sum(count for (_, state), count in self.by_state.items() if state != "Terminating")
+        in_service = sum(count for (_, state), count in self.by_state.items() if state == "InService")
+        if self.deleting:
+            return f"It is being deleted; {sum(self.by_state.values())} instances are still there."
+        if counting < self.desired:
+            return f"It has {counting} of {self.desired} instances: {self.desired - counting} are missing."
+        if counting > self.desired:
+            return f"It has {counting} instances and wants {self.desired}: {counting - self.desired} are surplus."
+        if in_service < self.desired:
+            return f"It has all {self.desired} instances; {self.desired - in_service} are not in service yet."
+        return f"It has what it wants: {self.desired} instances in service."
+
+    def as_json(self) -> dict[str, object]:
+        """The story for programs."""
+        return {
+            "group": self.name,
+            "user": self.user,
+            "min": self.minimum,
+            "desired": self.desired,
+            "max": self.maximum,
+            "deleting": self.deleting,
+            "verdict": self.verdict,
+            "instances": [
+                {"cloud": cloud, "state": state, "count": count} for (cloud, state), count in self.by_state.items()
+            ],
+            "waiting_on": self.waiting_on,
+            "causes": self.causes,
+            "recent_activities": [
+                {"started": started.isoformat(), "status": status, "description": description, "why": why}
+                for started, status, description, why in self.recent
+            ],
+        }
+
+
+def tell(connection: Connection, group_name: str, user_name: str | None) -> list[Story]:
+    """The stories of all groups called *group_name*: one per user who has such a group, or only *user_name*'s."""
+    stories = []
+    for user in users.everyone(connection):
+        if user_name is not None and user.name != user_name:
+            continue
+        group = groups.find(connection, user.id, group_name)
+        if group is None:
+            continue
+        rows = instances.of_group(connection, group.id)
+        latest = activities.page(
+            connection,
+            user.id,
+            group_name=group.name,
+            activity_ids=None,
+            include_deleted=False,
+            after=None,
+            size=ACTIVITIES_SHOWN,
+        )
+        stories.append(
+            Story(
+                name=group.name,
+                user=user.name,
+                minimum=group.minimum,
+                desired=group.desired,
+                maximum=group.maximum,
+                deleting=group.deleting,
+                by_state=dict(Counter((row.cloud, str(row.state)) for row in rows)),
+                causes=list(group.causes),
+                waiting_on=list(group.waiting_on),
+                recent=[
+                    (row.started_at, row.status_code, row.description, row.status_message or row.cause)
+                    for row in latest
+                ],
+            )
+        )
+    return stories

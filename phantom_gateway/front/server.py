@@ -1,0 +1,98 @@
+"""
+The listening socket: limits of connections, headers and time, and errors that stay in the caller's format.
+
+Owns: how aiohttp is run. Does not own: routes (``app`` names them) or answers.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from phantom_gateway.front.query import malformed
+
+log = logging.getLogger(__name__)
+
+IDLE_S_MAX = 10.0
+"""A connection without a complete request head for this long is closed; idle, half-sent and dripping alike."""
+
+LINE_BYTES_MAX = 65_536
+"""A request line. Old clients send everything in a GET, a launch configuration with 16 KB of user data too."""
+
+HEADER_BYTES_MAX = 16_384
+"""One header. Signed-header lists and user agents of real clients stay below 2 KB."""
+
+HEADERS_MAX = 64
+"""Headers in a request. Real clients send up to 16."""
+
+LINGERING_S = 1.0
+"""How long the rest of a refused body is read and dropped, so that the client sees the answer and not a reset."""
+
+CONNECTIONS_MAX = 2_000
+"""Connections at once. Each costs some 30 KB; one more is closed at once instead of starving those there are."""
+
+SHUTDOWN_S_MAX = 5.0
+"""Requests in flight at shutdown have this long to finish."""
+
+
+class Door(RequestHandler):
+    """aiohttp's connection handler, whose own error pages are AWS XML, too."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,  # noqa: ARG002 - aiohttp's signature
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to something that was no request; the connection is closed after it."""
+        if status >= 500:  # noqa: PLR2004 - the HTTP border between client and server
+            log.error("connection.failed", exc_info=exc)
+        response = malformed(status, (message or "unreadable").splitlines()[0])
+        response.force_close()
+        return response
+
+
+@asynccontextmanager
+async def listening(app: web.Application, host: str, port: int, tls: ssl.SSLContext | None) -> AsyncIterator[int]:
+    """The port that is served; on leaving, requests in flight are finished and connections closed."""
+    runner = web.AppRunner(app, handle_signals=False, access_log=None)
+    await runner.setup()
+    doors = runner.server
+    assert doors is not None
+    loop = asyncio.get_running_loop()
+
+    def answer_door() -> asyncio.Protocol:
+        if len(doors.connections) >= CONNECTIONS_MAX:
+            return _Full()
+        return Door(
+            doors,
+            loop=loop,
+            keepalive_timeout=IDLE_S_MAX,
+            max_line_size=LINE_BYTES_MAX,
+            max_field_size=HEADER_BYTES_MAX,
+            max_headers=HEADERS_MAX,
+            lingering_time=LINGERING_S,
+            auto_decompress=False,
+        )
+
+    server = await loop.create_server(answer_door, host, port, ssl=tls, backlog=512)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        doors.pre_shutdown()
+        await doors.shutdown(SHUTDOWN_S_MAX)
+        await runner.cleanup()
+
+
+class _Full(asyncio.Protocol):
+    """Closes a connection that is one too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        log.warning("connection.refused", extra={"connections_max": CONNECTIONS_MAX})
+        transport.close()

@@ -1,0 +1,156 @@
+"""
+One installation: its directory, keys, identity, records and users, made at the first start and found again later.
+
+Owns: what must exist before anything can be served, for the server and for the command line alike. Does not own:
+serving.
+"""
+
+import os
+import secrets
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import argon2
+
+from phantom_gateway.config import Config, UserSettings
+from phantom_gateway.keyring import Keyring
+from phantom_gateway.records import users
+from phantom_gateway.records.session import Connection, Database, sqlite_url
+from phantom_gateway.records.users import User
+from phantom_gateway.secret import Secret
+
+EMBEDDED_USER = "phantom"
+"""The user that the first start of the embedded default creates."""
+
+
+class InstallationError(Exception):
+    """The installation cannot be used or changed like this; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """An opened installation. *gateway_id* is part of every mark; *page_secret* seals page tokens."""
+
+    config: Config
+    database: Database
+    keyring: Keyring
+    gateway_id: str
+    page_secret: bytes
+
+    def close(self) -> None:
+        """Nothing; waiting writes are finished."""
+        self.database.close()
+
+
+def open_installation(config: Config, environ: Mapping[str, str], now: datetime) -> Installation:
+    """
+    The installation of *config*, made when it does not exist yet, with its schema and its configured users up to date.
+
+    Raises InstallationError and KeyringError, each with the remedy.
+    """
+    try:
+        config.state_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        config.database_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise InstallationError(
+            f"The state directory {config.state_directory} cannot be made ({error.strerror}); set state_directory in "
+            "the configuration, or $PHANTOM_GATEWAY_STATE."
+        ) from error
+    # A database without its keys would be unreadable for ever: only a new one may come with new keys.
+    keyring = Keyring.open(config.key_file, environ, must_exist=config.database_file.exists())
+    before = os.umask(0o077)  # the database holds sealed secrets: nobody else needs to read it
+    try:
+        database = Database(sqlite_url(config.database_file))
+        database.migrate()
+    finally:
+        os.umask(before)
+    gateway_id, page_secret = database.write_now(lambda connection: _settle(connection, config, keyring, now))
+    return Installation(config, database, keyring, gateway_id, page_secret)
+
+
+def add_user(connection: Connection, keyring: Keyring, settings: UserSettings, now: datetime) -> User:
+    """The new user. Raises InstallationError when its name, account or key is taken."""
+    if users.by_name(connection, settings.name) is not None:
+        raise InstallationError(f"There is a user called {settings.name} already.")
+    if users.by_access_key(connection, settings.access_key_id) is not None:
+        raise InstallationError(f"The access key of {settings.name} belongs to another user; give it another one.")
+    account_id = settings.account_id or _free_account_id(connection)
+    if users.is_account_taken(connection, account_id):
+        raise InstallationError(f"The account {account_id} of {settings.name} belongs to another user.")
+    users.add(
+        connection,
+        name=settings.name,
+        account_id=account_id,
+        access_key_id=settings.access_key_id,
+        secret_sealed=keyring.encrypt(settings.secret_access_key),
+        password_hash=_hashed(settings.password),
+        created_at=now,
+    )
+    user = users.by_name(connection, settings.name)
+    assert user is not None
+    return user
+
+
+def generated_user(name: str) -> UserSettings:
+    """A user with a new random key pair in AWS's form."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+    access_key_id = "AKIA" + "".join(secrets.choice(letters) for _ in range(16))
+    return UserSettings(
+        name=name, access_key_id=access_key_id, secret_access_key=Secret(secrets.token_urlsafe(30)), password=None
+    )
+
+
+def _settle(connection: Connection, config: Config, keyring: Keyring, now: datetime) -> tuple[str, bytes]:
+    """The installation's identity and page secret; the configured users exist."""
+    gateway_id = users.fact(connection, "gateway_id")
+    if gateway_id is None:
+        gateway_id = uuid.uuid4().hex[:12]
+        users.record_fact(connection, "gateway_id", gateway_id)
+    sealed = users.fact(connection, "page_secret")
+    if sealed is None:
+        sealed = keyring.encrypt(Secret(secrets.token_hex(32)))
+        users.record_fact(connection, "page_secret", sealed)
+    for settings in config.users:
+        _settle_user(connection, keyring, settings, now)
+    if config.is_embedded_default and not users.everyone(connection):
+        add_user(connection, keyring, generated_user(EMBEDDED_USER), now)
+    return gateway_id, bytes.fromhex(keyring.decrypt(sealed).reveal())
+
+
+def _settle_user(connection: Connection, keyring: Keyring, settings: UserSettings, now: datetime) -> None:
+    """Nothing; the configured user exists. Secret and password follow the file; key and account do not change."""
+    user = users.by_name(connection, settings.name)
+    if user is None:
+        add_user(connection, keyring, settings, now)
+        return
+    if user.access_key_id != settings.access_key_id:
+        raise InstallationError(
+            f"The user {settings.name} has the access key {user.access_key_id}, the configuration says "
+            f"{settings.access_key_id}; add a user of another name, or remove this one first."
+        )
+    if keyring.decrypt(user.secret_sealed) != settings.secret_access_key:
+        users.change(connection, user.id, {"secret_sealed": keyring.encrypt(settings.secret_access_key)})
+    if settings.password is not None and not _fits(settings.password, user.password_hash):
+        users.change(connection, user.id, {"password_hash": _hashed(settings.password)})
+
+
+def _free_account_id(connection: Connection) -> str:
+    while True:
+        account_id = f"{secrets.randbelow(9 * 10**11) + 10**11}"
+        if not users.is_account_taken(connection, account_id):
+            return account_id
+
+
+def _fits(password: Secret, password_hash: str | None) -> bool:
+    if password_hash is None:
+        return False
+    try:
+        return argon2.PasswordHasher().verify(password_hash, password.reveal())
+    except argon2.exceptions.VerifyMismatchError:
+        return False
+
+
+def _hashed(password: Secret | None) -> str | None:
+    return None if password is None else argon2.PasswordHasher().hash(password.reveal())

@@ -1,0 +1,102 @@
+"""
+How many: the bounds of a group, and the operations that move its desired capacity.
+
+Owns: the arithmetic and AWS's words for going out of bounds; the sentence that explains a change to the user.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from phantom_gateway.operations.desk import Desk, invalid
+from phantom_gateway.operations.lookup import find_group
+from phantom_gateway.operations.table import operation
+from phantom_gateway.records import activities, groups
+from phantom_gateway.records.groups import GroupRow
+from protocol.errors import ApiError
+from reconciler import causes
+
+CAUSES_MAX = 10
+"""Sentences kept to explain one capacity. A user who changes it again and again reads the last ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetDesiredCapacityParams:
+    """Input of SetDesiredCapacity."""
+
+    auto_scaling_group_name: str
+    desired_capacity: int
+    honor_cooldown: bool = False
+
+
+@operation("SetDesiredCapacity", writes=True)
+def set_desired_capacity(desk: Desk, p: SetDesiredCapacityParams) -> None:
+    """Nothing; the group wants that many from now on. Raises ValidationError, ScalingActivityInProgress."""
+    group = find_group(desk, p.auto_scaling_group_name)
+    wanted = p.desired_capacity
+    for bound, limit, beyond in (
+        ("above max", group.maximum, wanted > group.maximum),
+        ("below min", group.minimum, wanted < group.minimum),
+    ):
+        if beyond:
+            raise invalid(f"New SetDesiredCapacity value {wanted} is {bound} value {limit} for the AutoScalingGroup.")
+    check_ceilings(desk, group.desired, wanted)
+    if p.honor_cooldown:
+        _honor_cooldown(desk, group)
+    if wanted != group.desired:
+        cause = causes.desired_set(desk.now, group.desired, wanted)
+        groups.set_desired(desk.connection, group.id, wanted, keep_causes(group.causes, cause), desk.now)
+    desk.wake(group.uid)
+
+
+def check_bounds(minimum: int, maximum: int, desired: int) -> None:
+    """Nothing. Raises ValidationError when the three do not fit together."""
+    if minimum > maximum:
+        raise invalid(f"Max bound, {maximum}, must be greater than or equal to min bound, {minimum}")
+    if not minimum <= desired <= maximum:
+        raise invalid(
+            f"Desired capacity:{desired} must be between the specified min size:{minimum} and max size:{maximum}"
+        )
+
+
+def check_ceilings(desk: Desk, before: int, desired: int) -> None:
+    """Nothing. Raises LimitExceeded when growing from *before* to *desired* goes beyond what the operator allows."""
+    if desired <= before:
+        return
+    limits = desk.house.limits
+    if desired > limits.vms_per_group_max:
+        raise ApiError(
+            "LimitExceeded",
+            f"Desired capacity {desired} is above {limits.vms_per_group_max}, the operator's ceiling for one group "
+            "(limits.vms_per_group_max).",
+        )
+    total = groups.desired_total(desk.connection, desk.user.id) - before + desired
+    if total > limits.vms_per_user_max:
+        raise ApiError(
+            "LimitExceeded",
+            f"Your groups would want {total} instances together, above {limits.vms_per_user_max}, the operator's "
+            "ceiling for one user (limits.vms_per_user_max).",
+        )
+
+
+def keep_causes(before: Sequence[str], cause: str) -> list[str]:
+    """The causes after *cause* was added."""
+    return [*before, cause][-CAUSES_MAX:]
+
+
+def _honor_cooldown(desk: Desk, group: GroupRow) -> None:
+    """Nothing when no cooldown runs. Raises ScalingActivityInProgress otherwise."""
+    if group.last_scaled_at is None:
+        return
+    if desk.now < group.last_scaled_at + timedelta(seconds=group.cooldown_s):
+        latest = activities.page(
+            desk.connection,
+            desk.user.id,
+            group_name=group.name,
+            activity_ids=None,
+            include_deleted=False,
+            after=None,
+            size=1,
+        )
+        which = latest[0].activity_id if latest else group.uid
+        raise ApiError("ScalingActivityInProgress", f"Scaling activity {which} is in progress and blocks this action")

@@ -1,0 +1,300 @@
+"""
+Auto Scaling groups: creating, changing, deleting and describing them.
+
+Owns: their rules and defaults. A group follows AWS's rules; machines come and go by the reconciler's hand only.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from phantom_gateway.names import name_in_arn
+from phantom_gateway.operations.capacity import check_bounds, check_ceilings, keep_causes
+from phantom_gateway.operations.desk import Desk, invalid
+from phantom_gateway.operations.group_view import group_fragments
+from phantom_gateway.operations.launch_configurations import find_spec
+from phantom_gateway.operations.lookup import find_group
+from phantom_gateway.operations.table import operation
+from phantom_gateway.operations.tags import put_tags
+from phantom_gateway.records import activities, groups, instances
+from phantom_gateway.records.groups import GroupRow
+from phantom_gateway.records.ledger import forget_group
+from protocol.errors import ApiError
+from protocol.paging import page_size
+from reconciler import causes
+
+COOLDOWN_DEFAULT_S = 300
+"""AWS's default."""
+
+PAGE_DEFAULT = 50
+PAGE_MAX = 100
+
+HEALTH_CHECK_TYPES = ("EC2", "ELB", "EBS", "VPC_LATTICE")
+
+TERMINATION_POLICIES = (
+    "AllocationStrategy",
+    "ClosestToNextInstanceHour",
+    "Default",
+    "NewestInstance",
+    "OldestInstance",
+    "OldestLaunchConfiguration",
+    "OldestLaunchTemplate",
+)
+
+NO_SOURCE = (
+    "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy "
+    "parameter."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CreateAutoScalingGroupParams:
+    """Input of CreateAutoScalingGroup: what is honoured, or kept and described back."""
+
+    auto_scaling_group_name: str
+    min_size: int
+    max_size: int
+    launch_configuration_name: str | None = None
+    desired_capacity: int | None = None
+    default_cooldown: int | None = None
+    availability_zones: list[str] | None = None
+    health_check_type: str | None = None
+    health_check_grace_period: int | None = None
+    placement_group: str | None = None
+    vpc_zone_identifier: str | None = None
+    termination_policies: list[str] | None = None
+    new_instances_protected_from_scale_in: bool | None = None
+    tags: list[dict[str, Any]] | None = None
+    service_linked_role_arn: str | None = None
+    context: str | None = None
+    default_instance_warmup: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateAutoScalingGroupParams:
+    """Input of UpdateAutoScalingGroup; what is absent stays as it is."""
+
+    auto_scaling_group_name: str
+    launch_configuration_name: str | None = None
+    min_size: int | None = None
+    max_size: int | None = None
+    desired_capacity: int | None = None
+    default_cooldown: int | None = None
+    availability_zones: list[str] | None = None
+    health_check_type: str | None = None
+    health_check_grace_period: int | None = None
+    placement_group: str | None = None
+    vpc_zone_identifier: str | None = None
+    termination_policies: list[str] | None = None
+    new_instances_protected_from_scale_in: bool | None = None
+    service_linked_role_arn: str | None = None
+    context: str | None = None
+    default_instance_warmup: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAutoScalingGroupParams:
+    """Input of DeleteAutoScalingGroup."""
+
+    auto_scaling_group_name: str
+    force_delete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeAutoScalingGroupsParams:
+    """Input of DescribeAutoScalingGroups."""
+
+    auto_scaling_group_names: list[str] | None = None
+    next_token: str | None = None
+    max_records: int | None = None
+    include_instances: bool = True
+    include_managed_resources: bool | None = None
+
+
+@operation("CreateAutoScalingGroup", writes=True)
+def create_auto_scaling_group(desk: Desk, p: CreateAutoScalingGroupParams) -> None:
+    """Nothing; the group exists and is being filled. Raises ValidationError, AlreadyExists, LimitExceeded."""
+    _check_name(desk, p.auto_scaling_group_name)
+    if not p.launch_configuration_name:
+        raise invalid(NO_SOURCE)
+    if not p.availability_zones and not p.vpc_zone_identifier:
+        raise invalid("At least one Availability Zone or VPC Subnet is required.")
+    desired = p.min_size if p.desired_capacity is None else p.desired_capacity
+    check_bounds(p.min_size, p.max_size, desired)
+    check_ceilings(desk, 0, desired)
+    spec = find_spec(desk, p.launch_configuration_name)
+    uid = desk.house.new_id()
+    group_id = groups.add(
+        desk.connection,
+        {
+            "uid": uid,
+            "user_id": desk.user.id,
+            "name": p.auto_scaling_group_name,
+            "launch_configuration": spec.name,
+            "minimum": p.min_size,
+            "maximum": p.max_size,
+            "desired": desired,
+            "cooldown_s": COOLDOWN_DEFAULT_S if p.default_cooldown is None else p.default_cooldown,
+            "zones": p.availability_zones or [],
+            "termination_policies": _policies(p.termination_policies) or ["Default"],
+            "new_instances_protected": bool(p.new_instances_protected_from_scale_in),
+            "settings": {"HealthCheckType": "EC2", "HealthCheckGracePeriod": 0} | _settings(p),
+            "causes": [causes.group_created(desk.now, desired)],
+            "created_at": desk.now,
+        },
+    )
+    if p.tags:
+        put_tags(desk, group_id, _own_tags(p.auto_scaling_group_name, p.tags))
+    desk.wake(uid)
+
+
+@operation("UpdateAutoScalingGroup", writes=True)
+def update_auto_scaling_group(desk: Desk, p: UpdateAutoScalingGroupParams) -> None:
+    """Nothing; the group is changed. New instances come from a new launch configuration, old ones stay."""
+    group = _find_for_update(desk, p.auto_scaling_group_name)
+    minimum = group.minimum if p.min_size is None else p.min_size
+    maximum = group.maximum if p.max_size is None else p.max_size
+    desired = p.desired_capacity
+    if desired is None:  # AWS moves a desired capacity that nobody gave into the new bounds
+        desired = max(minimum, min(group.desired, maximum)) if minimum <= maximum else group.desired
+    check_bounds(minimum, maximum, desired)
+    check_ceilings(desk, group.desired, desired)
+    values: dict[str, Any] = {"minimum": minimum, "maximum": maximum, "desired": desired}
+    if p.launch_configuration_name:
+        values["launch_configuration"] = find_spec(desk, p.launch_configuration_name).name
+    if p.availability_zones:
+        values["zones"] = p.availability_zones
+    if p.default_cooldown is not None:
+        values["cooldown_s"] = p.default_cooldown
+    if p.termination_policies:
+        values["termination_policies"] = _policies(p.termination_policies)
+    if p.new_instances_protected_from_scale_in is not None:
+        values["new_instances_protected"] = p.new_instances_protected_from_scale_in
+    values["settings"] = _cleared({**group.settings, **_settings(p)})
+    if desired != group.desired:
+        cause = causes.constraints_updated(desk.now, minimum, maximum, desired, group.desired)
+        values |= {"causes": keep_causes(group.causes, cause), "last_scaled_at": desk.now}
+    groups.change(desk.connection, group.id, values)
+    desk.wake(group.uid)
+
+
+@operation("DeleteAutoScalingGroup", writes=True)
+def delete_auto_scaling_group(desk: Desk, p: DeleteAutoScalingGroupParams) -> None:
+    """
+    Nothing; the group is gone, or with ForceDelete on its way out with all its instances.
+
+    Raises ValidationError when there is none; without ForceDelete ResourceInUse or ScalingActivityInProgress.
+    """
+    name = name_in_arn(p.auto_scaling_group_name)
+    group = groups.find(desk.connection, desk.user.id, name)
+    if group is None:
+        raise invalid(f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found")
+    if group.deleting:
+        return  # said before, and under way
+    if not p.force_delete:
+        _check_idle(desk, group)
+    if instances.of_group(desk.connection, group.id):
+        cause = causes.group_deleted(desk.now, group.desired)
+        values = {"deleting": True, "minimum": 0, "desired": 0, "causes": keep_causes(group.causes, cause)}
+        groups.change(desk.connection, group.id, values)
+    else:
+        forget_group(desk.connection, group)
+    desk.wake(group.uid)
+
+
+@operation("DescribeAutoScalingGroups")
+def describe_auto_scaling_groups(desk: Desk, p: DescribeAutoScalingGroupsParams) -> dict[str, Any]:
+    """One page of groups by name; unknown names in the filter are left out silently, as AWS does."""
+    size = page_size(p.max_records, PAGE_DEFAULT, PAGE_MAX)
+    names = [name_in_arn(name) for name in p.auto_scaling_group_names] if p.auto_scaling_group_names else None
+    scope = desk.page_scope("DescribeAutoScalingGroups", names)
+    after = desk.page_start(p.next_token, scope)
+    rows = groups.page(desk.connection, desk.user.id, names, after, size + 1)
+    shown = {row[0]: row for row in reversed(rows[:size])}  # the first of a name wins: the living one
+    keys = [(group_id, version) for _, group_id, version in reversed(shown.values())]
+    answer: dict[str, Any] = {"AutoScalingGroups": group_fragments(desk, keys, with_instances=p.include_instances)}
+    if len(rows) > size:
+        answer["NextToken"] = desk.house.page_tokens.issue(scope, rows[size - 1][0])
+    return answer
+
+
+def _check_name(desk: Desk, name: str) -> None:
+    """Nothing. Raises ValidationError for a name no ARN could hold, AlreadyExists, LimitExceeded."""
+    if ":" in name or not all("!" <= letter <= "~" for letter in name):
+        raise invalid(
+            f"AutoScalingGroupName {name!r} may hold printable ASCII characters only, no blanks and no colons."
+        )
+    existing = groups.find(desk.connection, desk.user.id, name)
+    if existing is not None and not existing.deleting:
+        raise ApiError(
+            "AlreadyExists",
+            f"AutoScalingGroup by this name already exists - A group with the name {name} already exists",
+        )
+    ceiling = desk.house.limits.groups_max
+    if groups.count(desk.connection, desk.user.id) >= ceiling:
+        raise ApiError("LimitExceeded", f"You may have {ceiling} Auto Scaling groups; delete one first.")
+
+
+def _find_for_update(desk: Desk, name_or_arn: str) -> GroupRow:
+    """As ``find_group``, in the words AWS uses for updates (seen in its answers)."""
+    group = groups.find(desk.connection, desk.user.id, name_in_arn(name_or_arn))
+    if group is None:
+        raise invalid("AutoScalingGroup name not found - null")
+    return find_group(desk, name_or_arn)
+
+
+def _check_idle(desk: Desk, group: GroupRow) -> None:
+    """Nothing when the group is empty and at rest. Raises ResourceInUse or ScalingActivityInProgress."""
+    if instances.of_group(desk.connection, group.id):
+        raise ApiError(
+            "ResourceInUse",
+            "You cannot delete an AutoScalingGroup while there are instances or pending Spot instance request(s) "
+            "still in the group.",
+        )
+    if activities.open_of_group(desk.connection, group.uid) is not None:
+        raise ApiError(
+            "ScalingActivityInProgress",
+            "You cannot delete an AutoScalingGroup while there are scaling activities in progress for that group.",
+        )
+
+
+def _policies(given: list[str] | None) -> list[str]:
+    """The policies as given. Raises ValidationError naming those there are."""
+    for policy in given or []:
+        if policy not in TERMINATION_POLICIES:
+            known = ", ".join(TERMINATION_POLICIES)
+            raise invalid(f"{policy} is not a valid termination policy; valid policies are: {known}.")
+    return list(given or [])
+
+
+def _settings(p: CreateAutoScalingGroupParams | UpdateAutoScalingGroupParams) -> dict[str, Any]:
+    """What was given beyond the columns, by AWS member name. Raises ValidationError."""
+    if p.health_check_type and p.health_check_type not in HEALTH_CHECK_TYPES:
+        known = ", ".join(HEALTH_CHECK_TYPES)
+        raise invalid(f"{p.health_check_type} is not a valid health check type; valid types are: {known}.")
+    values = {
+        "HealthCheckType": p.health_check_type or None,
+        "HealthCheckGracePeriod": p.health_check_grace_period,
+        "PlacementGroup": p.placement_group,
+        "VPCZoneIdentifier": p.vpc_zone_identifier,
+        "ServiceLinkedRoleARN": p.service_linked_role_arn,
+        "Context": p.context,
+        "DefaultInstanceWarmup": p.default_instance_warmup,
+    }
+    return {member: value for member, value in values.items() if value is not None}
+
+
+def _cleared(settings: dict[str, Any]) -> dict[str, Any]:
+    """*settings* without what AWS's sentinels clear: "" for a placement group, -1 for the warm-up."""
+    return {
+        member: value
+        for member, value in settings.items()
+        if not (member == "PlacementGroup" and value == "") and not (member == "DefaultInstanceWarmup" and value == -1)
+    }
+
+
+def _own_tags(name: str, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The tags of a group being made. Raises ValidationError when one names another resource."""
+    for tag in given:
+        if tag.get("ResourceId") not in (None, "", name):
+            raise invalid(f"Tags.ResourceId must be the group's own name, {name}, or be left out.")
+    return given

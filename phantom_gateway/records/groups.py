@@ -1,0 +1,213 @@
+"""
+Groups: what users intend, and the version that every visible change bumps.
+
+Owns: the queries on ``groups``. A group being deleted keeps its row until its machines are gone, but gives its name
+free at once: look-ups by name prefer the living one.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from phantom_gateway.records.tables import groups
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """One group as it is stored. *settings* holds what AWS clients gave beyond the columns, by AWS member name."""
+
+    id: int
+    uid: str
+    user_id: int
+    name: str
+    launch_configuration: str
+    minimum: int
+    maximum: int
+    desired: int
+    cooldown_s: int
+    last_scaled_at: datetime | None
+    zones: Sequence[str]
+    termination_policies: Sequence[str]
+    new_instances_protected: bool
+    settings: Mapping[str, Any]
+    deleting: bool
+    causes: Sequence[str]
+    owed_replacements: int
+    waiting_on: Sequence[str]
+    generation: int
+    version: int
+    created_at: datetime
+
+
+_COLUMNS: tuple[sa.Column[Any], ...] = (
+    groups.c.id,
+    groups.c.uid,
+    groups.c.user_id,
+    groups.c.name,
+    groups.c.launch_configuration,
+    groups.c.minimum,
+    groups.c.maximum,
+    groups.c.desired,
+    groups.c.cooldown_s,
+    groups.c.last_scaled_at,
+    groups.c.zones,
+    groups.c.termination_policies,
+    groups.c.new_instances_protected,
+    groups.c.settings,
+    groups.c.deleting,
+    groups.c.causes,
+    groups.c.owed_replacements,
+    groups.c.waiting_on,
+    groups.c.generation,
+    groups.c.version,
+    groups.c.created_at,
+)
+_BY_NAME = (
+    sa.select(*_COLUMNS)
+    .where(groups.c.user_id == sa.bindparam("user_id"), groups.c.name == sa.bindparam("name"))
+    .order_by(groups.c.deleting, groups.c.id.desc())
+    .limit(1)
+)
+_BY_UID = sa.select(*_COLUMNS).where(groups.c.uid == sa.bindparam("uid"))
+_BY_IDS = sa.select(*_COLUMNS).where(groups.c.id.in_(sa.bindparam("ids", expanding=True)))
+_PAGE = (
+    sa.select(groups.c.name, groups.c.id, groups.c.version)
+    .where(groups.c.user_id == sa.bindparam("user_id"), groups.c.name > sa.bindparam("after"))
+    .order_by(groups.c.name, groups.c.deleting, groups.c.id.desc())
+    .limit(sa.bindparam("size"))
+)
+_PAGE_NAMED = _PAGE.where(groups.c.name.in_(sa.bindparam("names", expanding=True)))
+_UIDS = sa.select(groups.c.uid).order_by(groups.c.id)
+_COUNT = sa.select(sa.func.count()).where(groups.c.user_id == sa.bindparam("user_id"), sa.not_(groups.c.deleting))
+_DESIRED_TOTAL = sa.select(sa.func.coalesce(sa.func.sum(groups.c.desired), 0)).where(
+    groups.c.user_id == sa.bindparam("user_id"), sa.not_(groups.c.deleting)
+)
+_USING = (
+    sa.select(*_COLUMNS)
+    .where(
+        groups.c.user_id == sa.bindparam("user_id"),
+        groups.c.launch_configuration.in_(sa.bindparam("names", expanding=True)),
+        sa.not_(groups.c.deleting),
+    )
+    .order_by(groups.c.name)
+)
+_SET_DESIRED = (
+    groups.update()
+    .where(groups.c.id == sa.bindparam("group_id"))
+    .values(
+        desired=sa.bindparam("new_desired"),
+        causes=sa.bindparam("new_causes"),
+        last_scaled_at=sa.bindparam("now"),
+        generation=groups.c.generation + 1,
+        version=groups.c.version + 1,
+    )
+)
+_TOUCH = groups.update().where(groups.c.id == sa.bindparam("group_id")).values(version=groups.c.version + 1)
+_INSERT = groups.insert()
+
+
+def _row(row: sa.Row[*tuple[Any, ...]] | None) -> GroupRow | None:
+    return None if row is None else GroupRow(*row)
+
+
+def find(connection: sa.Connection, user_id: int, name: str) -> GroupRow | None:
+    """The user's group called *name*: the living one, else the newest that is being deleted, else None."""
+    return _row(connection.execute(_BY_NAME, {"user_id": user_id, "name": name}).first())
+
+
+def by_uid(connection: sa.Connection, uid: str) -> GroupRow | None:
+    """The group with this uid, or None."""
+    return _row(connection.execute(_BY_UID, {"uid": uid}).first())
+
+
+def by_ids(connection: sa.Connection, ids: Collection[int]) -> list[GroupRow]:
+    """The groups with these ids, in no particular order."""
+    return [GroupRow(*row) for row in connection.execute(_BY_IDS, {"ids": list(ids)})]
+
+
+def page(
+    connection: sa.Connection, user_id: int, names: Collection[str] | None, after: str, size: int
+) -> list[tuple[str, int, int]]:
+    """
+    Up to *size* (name, id, version) of the user's groups, by name, those after *after*; None for *names*: all.
+
+    Several rows may share a name while a group is being deleted; the one to show comes first.
+    """
+    values: dict[str, Any] = {"user_id": user_id, "after": after, "size": size}
+    if names is None:
+        rows = connection.execute(_PAGE, values)
+    else:
+        rows = connection.execute(_PAGE_NAMED, values | {"names": list(names)})
+    return [(name, group_id, version) for name, group_id, version in rows]
+
+
+def uids(connection: sa.Connection) -> list[str]:
+    """The uid of every group of every user, oldest first."""
+    return list(connection.execute(_UIDS).scalars())
+
+
+def count(connection: sa.Connection, user_id: int) -> int:
+    """How many groups the user has, those being deleted left out."""
+    return connection.execute(_COUNT, {"user_id": user_id}).scalar_one()
+
+
+def desired_total(connection: sa.Connection, user_id: int) -> int:
+    """How many instances the user's groups want together."""
+    return int(connection.execute(_DESIRED_TOTAL, {"user_id": user_id}).scalar_one())
+
+
+def using(connection: sa.Connection, user_id: int, launch_configurations: Collection[str]) -> list[GroupRow]:
+    """The user's living groups that name one of these launch configurations, by name."""
+    found = connection.execute(_USING, {"user_id": user_id, "names": list(launch_configurations)})
+    return [GroupRow(*row) for row in found]
+
+
+def add(connection: sa.Connection, values: Mapping[str, Any]) -> int:
+    """The id of the new group made of *values* (by column name); counters start at their beginning."""
+    fresh = {"deleting": False, "owed_replacements": 0, "waiting_on": [], "generation": 1, "version": 1}
+    result = connection.execute(_INSERT.returning(groups.c.id), {**fresh, "last_scaled_at": None, **values})
+    return int(result.scalar_one())
+
+
+def change(connection: sa.Connection, group_id: int, values: Mapping[str, Any]) -> None:
+    """Nothing; the group has these *values* (by column name): its intent is a new one."""
+    connection.execute(
+        groups.update()
+        .where(groups.c.id == group_id)
+        .values(**values, generation=groups.c.generation + 1, version=groups.c.version + 1)
+    )
+
+
+def set_desired(connection: sa.Connection, group_id: int, desired: int, causes: Sequence[str], now: datetime) -> None:
+    """Nothing; the group wants *desired* instances, for these *causes*."""
+    connection.execute(
+        _SET_DESIRED, {"group_id": group_id, "new_desired": desired, "new_causes": list(causes), "now": now}
+    )
+
+
+def touch(connection: sa.Connection, group_id: int) -> None:
+    """Nothing; whatever was shown of the group before is out of date."""
+    connection.execute(_TOUCH, {"group_id": group_id})
+
+
+def owe(connection: sa.Connection, group_id: int, change_by: int) -> None:
+    """Nothing; the owed replacements changed by *change_by*, never below zero."""
+    owed = groups.c.owed_replacements + change_by
+    connection.execute(
+        groups.update()
+        .where(groups.c.id == group_id)
+        .values(owed_replacements=sa.case((owed < 0, 0), else_=owed), version=groups.c.version + 1)
+    )
+
+
+def note_waiting(connection: sa.Connection, uid: str, waiting_on: Sequence[str]) -> None:
+    """Nothing; ``explain`` can say what the group waits for. Not visible to AWS clients: no new version."""
+    connection.execute(groups.update().where(groups.c.uid == uid).values(waiting_on=list(waiting_on)))
+
+
+def remove(connection: sa.Connection, group_id: int) -> None:
+    """Nothing; the group is gone, and its tags with it."""
+    connection.execute(groups.delete().where(groups.c.id == group_id))

@@ -1,0 +1,168 @@
+"""
+Launch configurations: one logical record per base name, one immutable spec per cloud.
+
+Owns: the queries on ``launch_configurations`` and ``launch_specs``, and which user data a spec shows: its own, or else
+what the logical configuration was given last (as the original Phantom did for all clouds of one name).
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from phantom_gateway.records.tables import launch_configurations, launch_specs
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchSpecRecord:
+    """
+    One cloud's share of a launch configuration. *name* is the full ``base@cloud``.
+
+    *user_data_sealed* is what applies on this cloud. *version* changes whenever anything shown here does.
+    """
+
+    id: int
+    name: str
+    base_name: str
+    cloud: str
+    uid: str
+    image_id: str
+    instance_type: str
+    key_name: str | None
+    user_data_sealed: str | None
+    settings: Mapping[str, Any]
+    """What AWS clients gave beyond the columns, by AWS member name; described back unchanged."""
+    created_at: datetime
+    version: int
+
+
+_COLUMNS: tuple[sa.ColumnElement[Any], ...] = (
+    launch_specs.c.id,
+    launch_specs.c.name,
+    launch_configurations.c.base_name,
+    launch_specs.c.cloud,
+    launch_specs.c.uid,
+    launch_specs.c.image_id,
+    launch_specs.c.instance_type,
+    launch_specs.c.key_name,
+    sa.func.coalesce(launch_specs.c.user_data_sealed, launch_configurations.c.user_data_sealed).label("sealed"),
+    launch_specs.c.settings,
+    launch_specs.c.created_at,
+    launch_configurations.c.version,
+)
+_SELECT = sa.select(*_COLUMNS).join(
+    launch_configurations, launch_configurations.c.id == launch_specs.c.launch_configuration_id
+)
+
+_BY_NAME = _SELECT.where(launch_specs.c.user_id == sa.bindparam("user_id"), launch_specs.c.name == sa.bindparam("name"))
+_OF_BASE = _SELECT.where(
+    launch_specs.c.user_id == sa.bindparam("user_id"), launch_configurations.c.base_name == sa.bindparam("base_name")
+).order_by(launch_specs.c.id)
+_BY_ID = _SELECT.where(launch_specs.c.id.in_(sa.bindparam("ids", expanding=True)))
+_PAGE = (
+    sa.select(launch_specs.c.name, launch_specs.c.id, launch_configurations.c.version)
+    .join(launch_configurations, launch_configurations.c.id == launch_specs.c.launch_configuration_id)
+    .where(launch_specs.c.user_id == sa.bindparam("user_id"), launch_specs.c.name > sa.bindparam("after"))
+    .order_by(launch_specs.c.name)
+    .limit(sa.bindparam("size"))
+)
+_PAGE_NAMED = _PAGE.where(launch_specs.c.name.in_(sa.bindparam("names", expanding=True)))
+_COUNT = sa.select(sa.func.count()).where(launch_specs.c.user_id == sa.bindparam("user_id"))
+_LOGICAL = sa.select(launch_configurations.c.id).where(
+    launch_configurations.c.user_id == sa.bindparam("user_id"),
+    launch_configurations.c.base_name == sa.bindparam("base_name"),
+)
+_INSERT_LOGICAL = launch_configurations.insert().returning(launch_configurations.c.id)
+_INSERT_SPEC = launch_specs.insert()
+
+
+def find(connection: sa.Connection, user_id: int, name: str) -> LaunchSpecRecord | None:
+    """The spec whose full name is *name*, or None."""
+    row = connection.execute(_BY_NAME, {"user_id": user_id, "name": name}).first()
+    return None if row is None else LaunchSpecRecord(*row)
+
+
+def of_base(connection: sa.Connection, user_id: int, base_name: str) -> list[LaunchSpecRecord]:
+    """Every cloud's spec of one logical launch configuration, in the order of their creation."""
+    return [
+        LaunchSpecRecord(*row) for row in connection.execute(_OF_BASE, {"user_id": user_id, "base_name": base_name})
+    ]
+
+
+def by_ids(connection: sa.Connection, ids: Collection[int]) -> list[LaunchSpecRecord]:
+    """The specs with these ids, in no particular order."""
+    return [LaunchSpecRecord(*row) for row in connection.execute(_BY_ID, {"ids": list(ids)})]
+
+
+def page(
+    connection: sa.Connection, user_id: int, names: Collection[str] | None, after: str, size: int
+) -> list[tuple[str, int, int]]:
+    """Up to *size* (name, id, version) of the user's specs, by name, those after *after*; None for *names*: all."""
+    values: dict[str, Any] = {"user_id": user_id, "after": after, "size": size}
+    if names is None:
+        rows = connection.execute(_PAGE, values)
+    else:
+        rows = connection.execute(_PAGE_NAMED, values | {"names": list(names)})
+    return [(name, spec_id, version) for name, spec_id, version in rows]
+
+
+def count(connection: sa.Connection, user_id: int) -> int:
+    """How many specs the user has: AWS clients count each as a launch configuration."""
+    return connection.execute(_COUNT, {"user_id": user_id}).scalar_one()
+
+
+def add(
+    connection: sa.Connection,
+    user_id: int,
+    *,
+    name: str,
+    base_name: str,
+    cloud: str,
+    uid: str,
+    image_id: str,
+    instance_type: str,
+    key_name: str | None,
+    user_data_sealed: str | None,
+    settings: Mapping[str, Any],
+    created_at: datetime,
+) -> None:
+    """Nothing; the spec exists, and its logical launch configuration with it."""
+    logical = connection.execute(_LOGICAL, {"user_id": user_id, "base_name": base_name}).scalar()
+    if logical is None:
+        logical = connection.execute(
+            _INSERT_LOGICAL,
+            {"user_id": user_id, "base_name": base_name, "user_data_sealed": user_data_sealed, "version": 1},
+        ).scalar_one()
+    elif user_data_sealed is not None:
+        connection.execute(
+            launch_configurations.update()
+            .where(launch_configurations.c.id == logical)
+            .values(user_data_sealed=user_data_sealed, version=launch_configurations.c.version + 1)
+        )
+    connection.execute(
+        _INSERT_SPEC,
+        {
+            "launch_configuration_id": logical,
+            "user_id": user_id,
+            "name": name,
+            "cloud": cloud,
+            "uid": uid,
+            "image_id": image_id,
+            "instance_type": instance_type,
+            "key_name": key_name,
+            "user_data_sealed": user_data_sealed,
+            "settings": settings,
+            "created_at": created_at,
+        },
+    )
+
+
+def remove(connection: sa.Connection, spec: LaunchSpecRecord, user_id: int) -> None:
+    """Nothing; the spec is gone, and with the last one the logical launch configuration."""
+    connection.execute(launch_specs.delete().where(launch_specs.c.id == spec.id))
+    logical = connection.execute(_LOGICAL, {"user_id": user_id, "base_name": spec.base_name}).scalar_one()
+    left = sa.select(launch_specs.c.id).where(launch_specs.c.launch_configuration_id == logical).limit(1)
+    if connection.execute(left).first() is None:
+        connection.execute(launch_configurations.delete().where(launch_configurations.c.id == logical))

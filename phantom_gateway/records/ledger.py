@@ -1,0 +1,361 @@
+"""
+The reconciler's memory, in the database: implements :class:`reconciler.ledger.Ledger`.
+
+Owns: the state changes of instances and the activities that tell of them, each pair in one transaction. Does not own:
+decisions. API calls that end instances use :func:`begin_termination`, so that there is one way to write it down.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from backends.cloud import LaunchSpec, Machine, MachineState
+from phantom_gateway.group_clouds import clouds_of
+from phantom_gateway.keyring import Keyring
+from phantom_gateway.records import activities, groups, instances, launch_configurations, tags
+from phantom_gateway.records.groups import GroupRow
+from phantom_gateway.records.instances import InstanceRow
+from phantom_gateway.records.launch_configurations import LaunchSpecRecord
+from phantom_gateway.records.session import Database
+from reconciler.model import Group, GroupRecord, Instance, InstanceState, LaunchSource
+
+LAUNCHING = "Launching a new EC2 instance"
+TERMINATING = "Terminating EC2 instance"
+
+OPEN_LAUNCH = ("WaitingForInstanceId", 20)
+BOUND_LAUNCH = ("PreInService", 30)
+OPEN_TERMINATION = ("InProgress", 50)
+DONE = ("Successful", 100)
+
+
+class SqlLedger:
+    """The ledger of all groups in *database*. *new_id* makes activity ids."""
+
+    def __init__(self, database: Database, keyring: Keyring, new_id: Callable[[], str]) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._new_id = new_id
+
+    async def group_uids(self) -> list[str]:
+        """See the port."""
+        return await self._database.read(groups.uids)
+
+    async def read(self, uid: str) -> GroupRecord | None:
+        """See the port."""
+        return await self._database.read(lambda connection: self._record(connection, uid))
+
+    async def claim(
+        self,
+        uid: str,
+        generation: int,
+        cloud: str,
+        tokens: Sequence[tuple[str, int]],
+        causes: Sequence[str],
+        replacing: int,
+        now: datetime,
+    ) -> list[Instance]:
+        """See the port."""
+
+        def job(connection: sa.Connection) -> list[Instance]:
+            group = groups.by_uid(connection, uid)
+            if group is None or group.generation != generation or group.deleting:
+                return []
+            specs = {spec.cloud: spec for spec in _specs_of(connection, group)}
+            if cloud not in specs:
+                return []
+            self._write_claims(connection, group, specs[cloud], tokens, causes, now)
+            groups.owe(connection, group.id, -replacing)
+            wanted = set(tokens)
+            return [
+                _instance(row)
+                for row in instances.of_group(connection, group.id)
+                if (row.token, row.token_index) in wanted
+            ]
+
+        return await self._database.write(job)
+
+    async def bind(self, key: int, machine: Machine, instance_id: str, now: datetime) -> bool:
+        """See the port."""
+
+        def job(connection: sa.Connection) -> bool:
+            rows = _in_state(connection, [key], InstanceState.CLAIMED)
+            if not rows or instances.is_machine_bound(connection, rows[0].cloud, machine.machine_id):
+                return False
+            running = machine.state is MachineState.RUNNING
+            state = InstanceState.IN_SERVICE if running else InstanceState.PENDING
+            values = {"machine_id": machine.machine_id, "instance_id": instance_id, "bound_at": now, "state": state}
+            instances.change(connection, [key], values | ({"in_service_at": now} if running else {}))
+            status, progress = DONE if running else BOUND_LAUNCH
+            activities.advance(
+                connection,
+                rows[0].activity_id,
+                status,
+                progress,
+                description=f"{LAUNCHING}: {instance_id}",
+                ended_at=now if running else None,
+            )
+            groups.touch(connection, rows[0].group_id)
+            return True
+
+        return await self._database.write(job)
+
+    async def promote(self, keys: Sequence[int], now: datetime) -> None:
+        """See the port."""
+
+        def job(connection: sa.Connection) -> None:
+            rows = _in_state(connection, keys, InstanceState.PENDING)
+            values = {"state": InstanceState.IN_SERVICE, "in_service_at": now}
+            instances.change(connection, [row.id for row in rows], values)
+            for row in rows:
+                activities.advance(connection, row.activity_id, *DONE, ended_at=now)
+            _touch_groups(connection, rows)
+
+        await self._database.write(job)
+
+    async def release(self, keys: Sequence[int], outcome: str, message: str, now: datetime) -> None:
+        """See the port."""
+
+        def job(connection: sa.Connection) -> None:
+            rows = _in_state(connection, keys, InstanceState.CLAIMED)
+            for row in rows:
+                activities.advance(connection, row.activity_id, outcome, 100, message=message, ended_at=now)
+            instances.remove(connection, [row.id for row in rows])
+            _touch_groups(connection, rows)
+
+        await self._database.write(job)
+
+    async def retire(
+        self, uid: str, generation: int, keys: Sequence[int], causes: Sequence[str], owe: int, now: datetime
+    ) -> list[int]:
+        """See the port."""
+
+        def job(connection: sa.Connection) -> list[int]:
+            group = groups.by_uid(connection, uid)
+            if group is None or group.generation != generation:
+                return []
+            cause_of = dict(zip(keys, causes, strict=True))
+            rows = _in_state(connection, keys, InstanceState.PENDING, InstanceState.IN_SERVICE)
+            for row in rows:
+                begin_termination(connection, group, row, cause_of[row.id], self._new_id(), now)
+            if owe:
+                groups.owe(connection, group.id, owe)
+            return [row.id for row in rows]
+
+        return await self._database.write(job)
+
+    async def note_dismissed(self, keys: Sequence[int], now: datetime) -> None:
+        """See the port."""
+
+        def job(connection: sa.Connection) -> None:
+            rows = _in_state(connection, keys, InstanceState.TERMINATING)
+            instances.change(connection, [row.id for row in rows], {"terminate_sent_at": now})
+
+        await self._database.write(job)
+
+    async def bury(self, keys: Sequence[int], causes: Sequence[str], owe: int, now: datetime) -> None:
+        """See the port."""
+
+        def job(connection: sa.Connection) -> None:
+            cause_of = dict(zip(keys, causes, strict=True))
+            rows = instances.by_keys(connection, keys)
+            for row in rows:
+                self._end(connection, row, cause_of[row.id], now)
+            instances.remove(connection, [row.id for row in rows])
+            _touch_groups(connection, rows)
+            if owe and rows:
+                groups.owe(connection, rows[0].group_id, owe)
+
+        await self._database.write(job)
+
+    async def remove_group(self, uid: str, now: datetime) -> bool:  # noqa: ARG002 - the port gives every write its moment
+        """See the port."""
+
+        def job(connection: sa.Connection) -> bool:
+            group = groups.by_uid(connection, uid)
+            if group is None or not group.deleting or instances.of_group(connection, group.id):
+                return False
+            forget_group(connection, group)
+            return True
+
+        return await self._database.write(job)
+
+    async def note_waiting(
+        self,
+        uid: str,
+        waiting_on: Sequence[str],
+        now: datetime,  # noqa: ARG002 - the port gives every write its moment
+    ) -> None:
+        """See the port."""
+        await self._database.write(lambda connection: groups.note_waiting(connection, uid, waiting_on))
+
+    def _record(self, connection: sa.Connection, uid: str) -> GroupRecord | None:
+        row = groups.by_uid(connection, uid)
+        if row is None:
+            return None
+        specs = _specs_of(connection, row)
+        own = next((spec for spec in specs if spec.name == row.launch_configuration), None)
+        launch_cloud = own.cloud if own else row.launch_configuration.partition("@")[2]
+        group = Group(
+            uid=row.uid,
+            name=row.name,
+            user_id=row.user_id,
+            minimum=row.minimum,
+            maximum=row.maximum,
+            desired=row.desired,
+            clouds=clouds_of(row.zones, launch_cloud, {spec.cloud for spec in specs}),
+            generation=row.generation,
+            deleting=row.deleting,
+            termination_policies=tuple(row.termination_policies),
+            causes=tuple(row.causes),
+            owed_replacements=row.owed_replacements,
+        )
+        sources = {spec.cloud: LaunchSource(spec.name, self._spec(spec), spec.created_at) for spec in specs}
+        rows = instances.of_group(connection, row.id)
+        return GroupRecord(group, sources, tuple(_instance(instance) for instance in rows))
+
+    def _spec(self, spec: LaunchSpecRecord) -> LaunchSpec:
+        """What to launch, with its user data unsealed."""
+        sealed = spec.user_data_sealed
+        user_data = base64.b64decode(self._keyring.decrypt(sealed).reveal()) if sealed else b""
+        return LaunchSpec(
+            image_id=spec.image_id,
+            instance_type=spec.instance_type,
+            key_name=spec.key_name,
+            user_data=user_data,
+            security_groups=tuple(spec.settings.get("SecurityGroups", ())),
+            kernel_id=spec.settings.get("KernelId"),
+            ramdisk_id=spec.settings.get("RamdiskId"),
+        )
+
+    def _write_claims(
+        self,
+        connection: sa.Connection,
+        group: GroupRow,
+        spec: LaunchSpecRecord,
+        tokens: Sequence[tuple[str, int]],
+        causes: Sequence[str],
+        now: datetime,
+    ) -> None:
+        activity_ids = [self._new_id() for _ in tokens]
+        activities.add(
+            connection,
+            [
+                _opened(group, activity_id, LAUNCHING, cause, OPEN_LAUNCH, spec.cloud, now)
+                for activity_id, cause in zip(activity_ids, causes, strict=True)
+            ],
+        )
+        shared = {
+            "group_id": group.id,
+            "user_id": group.user_id,
+            "cloud": spec.cloud,
+            "state": InstanceState.CLAIMED,
+            "launch_configuration": spec.name,
+            "instance_type": spec.instance_type,
+            "spec_created_at": spec.created_at,
+            "claimed_at": now,
+            "protected": group.new_instances_protected,
+            "healthy": True,
+        }
+        instances.add(
+            connection,
+            [
+                {**shared, "token": token, "token_index": index, "activity_id": activity_id}
+                for (token, index), activity_id in zip(tokens, activity_ids, strict=True)
+            ],
+        )
+
+    def _end(self, connection: sa.Connection, row: InstanceRow, cause: str, now: datetime) -> None:
+        """Nothing; an activity tells that this instance is gone: the open one, or one of its own."""
+        if row.state == InstanceState.TERMINATING:
+            activities.advance(connection, row.activity_id, *DONE, ended_at=now)
+            return
+        group = groups.by_ids(connection, [row.group_id])[0]
+        if row.state != InstanceState.IN_SERVICE:
+            activities.advance(connection, row.activity_id, "Failed", 100, message=cause, ended_at=now)
+        if row.instance_id is not None:
+            description = f"{TERMINATING}: {row.instance_id}"
+            opened = _opened(group, self._new_id(), description, cause, DONE, row.cloud, now)
+            activities.add(connection, [opened | {"ended_at": now}])
+
+
+def begin_termination(
+    connection: sa.Connection, group: GroupRow, row: InstanceRow, cause: str, activity_id: str, now: datetime
+) -> None:
+    """Nothing; the instance is Terminating, and the open activity *activity_id* says why."""
+    if row.state == InstanceState.PENDING:
+        message = "The instance was terminated before it was in service."
+        activities.advance(connection, row.activity_id, "Cancelled", 100, message=message, ended_at=now)
+    description = f"{TERMINATING}: {row.instance_id}"
+    activities.add(connection, [_opened(group, activity_id, description, cause, OPEN_TERMINATION, row.cloud, now)])
+    instances.change(connection, [row.id], {"state": InstanceState.TERMINATING, "activity_id": activity_id})
+    groups.touch(connection, group.id)
+
+
+def forget_group(connection: sa.Connection, group: GroupRow) -> None:
+    """Nothing; the group is gone, with its tags; its activities stay, as those of a deleted group."""
+    activities.mark_group_deleted(connection, group.uid)
+    tags.remove_all(connection, group.id)
+    groups.remove(connection, group.id)
+
+
+def _opened(
+    group: GroupRow,
+    activity_id: str,
+    description: str,
+    cause: str,
+    status: tuple[str, int],
+    cloud: str,
+    now: datetime,
+) -> dict[str, object]:
+    return {
+        "activity_id": activity_id,
+        "user_id": group.user_id,
+        "group_uid": group.uid,
+        "group_name": group.name,
+        "description": description,
+        "cause": cause,
+        "status_code": status[0],
+        "progress": status[1],
+        "details": json.dumps({"Availability Zone": cloud}, separators=(",", ":")),
+        "started_at": now,
+    }
+
+
+def _specs_of(connection: sa.Connection, group: GroupRow) -> list[LaunchSpecRecord]:
+    """All sibling specs of the launch configuration the group names."""
+    named = launch_configurations.find(connection, group.user_id, group.launch_configuration)
+    if named is None:
+        return []
+    return launch_configurations.of_base(connection, group.user_id, named.base_name)
+
+
+def _in_state(connection: sa.Connection, keys: Sequence[int], *states: InstanceState) -> list[InstanceRow]:
+    return [row for row in instances.by_keys(connection, keys) if row.state in states]
+
+
+def _touch_groups(connection: sa.Connection, rows: Sequence[InstanceRow]) -> None:
+    for group_id in {row.group_id for row in rows}:
+        groups.touch(connection, group_id)
+
+
+def _instance(row: InstanceRow) -> Instance:
+    return Instance(
+        key=row.id,
+        cloud=row.cloud,
+        token=row.token,
+        index=row.token_index,
+        state=InstanceState(row.state),
+        launch_configuration=row.launch_configuration,
+        claimed_at=row.claimed_at,
+        machine_id=row.machine_id,
+        instance_id=row.instance_id,
+        bound_at=row.bound_at,
+        in_service_at=row.in_service_at,
+        terminate_sent_at=row.terminate_sent_at,
+        protected=row.protected,
+        healthy=row.healthy,
+        spec_created_at=row.spec_created_at,
+    )

@@ -1,0 +1,218 @@
+"""
+The tables, as SQLAlchemy sees them; ``migrations`` makes them, and a test holds the two together.
+
+Owns: columns, keys and the two column types of ours. All data hangs on a user.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """An aware UTC datetime, stored as integer microseconds: exact, sortable, and the same in every database."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Microseconds since 1970; None stays None."""
+        return None if value is None else (value - EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """The moment; None stays None."""
+        return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+class Document(sa.types.TypeDecorator[Any]):
+    """A small JSON value, stored as text; never None."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str:  # noqa: ARG002 - SQLAlchemy's signature
+        """Compact JSON text."""
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
+        """The value."""
+        return None if value is None else json.loads(value)
+
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _key() -> sa.Column[int]:
+    """A primary key that is never used twice: caches and marks may outlive the row."""
+    return sa.Column("id", sa.Integer, primary_key=True, autoincrement=True)
+
+
+gateway = sa.Table(
+    "gateway",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+"""Facts about this installation itself: its id (part of every mark) and the secret that seals page tokens."""
+
+users = sa.Table(
+    "users",
+    metadata,
+    _key(),
+    sa.Column("name", sa.String(64), nullable=False, unique=True),
+    sa.Column("account_id", sa.String(12), nullable=False, unique=True),
+    sa.Column("access_key_id", sa.String(128), nullable=False, unique=True),
+    sa.Column("secret_sealed", sa.Text, nullable=False),
+    sa.Column("password_hash", sa.Text),
+    sa.Column("created_at", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+launch_configurations = sa.Table(
+    "launch_configurations",
+    metadata,
+    _key(),
+    sa.Column("user_id", sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("base_name", sa.String(255), nullable=False),
+    sa.Column("user_data_sealed", sa.Text),
+    sa.Column("version", sa.Integer, nullable=False, default=1),
+    sa.UniqueConstraint("user_id", "base_name"),
+    sqlite_autoincrement=True,
+)
+"""One logical launch configuration per base name; its clouds are in ``launch_specs``."""
+
+launch_specs = sa.Table(
+    "launch_specs",
+    metadata,
+    _key(),
+    sa.Column("launch_configuration_id", sa.ForeignKey("launch_configurations.id"), nullable=False),
+    sa.Column("user_id", sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("name", sa.String(320), nullable=False),
+    sa.Column("cloud", sa.String(63), nullable=False),
+    sa.Column("uid", sa.String(36), nullable=False, unique=True),
+    sa.Column("image_id", sa.String(255), nullable=False),
+    sa.Column("instance_type", sa.String(255), nullable=False),
+    sa.Column("key_name", sa.String(255)),
+    sa.Column("user_data_sealed", sa.Text),
+    sa.Column("settings", Document, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.UniqueConstraint("user_id", "name"),
+    sa.UniqueConstraint("launch_configuration_id", "cloud"),
+    sqlite_autoincrement=True,
+)
+"""One cloud's share of a launch configuration: what AWS clients see as ``base@cloud``. Immutable."""
+
+groups = sa.Table(
+    "groups",
+    metadata,
+    _key(),
+    sa.Column("uid", sa.String(36), nullable=False, unique=True),
+    sa.Column("user_id", sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("launch_configuration", sa.String(320), nullable=False),
+    sa.Column("minimum", sa.Integer, nullable=False),
+    sa.Column("maximum", sa.Integer, nullable=False),
+    sa.Column("desired", sa.Integer, nullable=False),
+    sa.Column("cooldown_s", sa.Integer, nullable=False),
+    sa.Column("last_scaled_at", Moment),
+    sa.Column("zones", Document, nullable=False),
+    sa.Column("termination_policies", Document, nullable=False),
+    sa.Column("new_instances_protected", sa.Boolean, nullable=False),
+    sa.Column("settings", Document, nullable=False),
+    sa.Column("deleting", sa.Boolean, nullable=False),
+    sa.Column("causes", Document, nullable=False),
+    sa.Column("owed_replacements", sa.Integer, nullable=False),
+    sa.Column("waiting_on", Document, nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""
+Intent, and what AWS clients see of it. *generation* grows with every change of intent, *version* with any visible one.
+
+A group being deleted keeps its row until its machines are gone, but no longer its name.
+"""
+sa.Index(
+    "uq_groups_living_name",
+    groups.c.user_id,
+    groups.c.name,
+    unique=True,
+    sqlite_where=sa.not_(groups.c.deleting),
+    postgresql_where=sa.not_(groups.c.deleting),
+)
+sa.Index("ix_groups_user_id_name", groups.c.user_id, groups.c.name)
+
+tags = sa.Table(
+    "tags",
+    metadata,
+    sa.Column("group_id", sa.ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("key", sa.String(128), primary_key=True),
+    sa.Column("value", sa.String(256), nullable=False),
+    sa.Column("propagate_at_launch", sa.Boolean, nullable=False),
+)
+
+instances = sa.Table(
+    "instances",
+    metadata,
+    _key(),
+    sa.Column("group_id", sa.ForeignKey("groups.id"), nullable=False),
+    sa.Column("user_id", sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("cloud", sa.String(63), nullable=False),
+    sa.Column("token", sa.String(64), nullable=False),
+    sa.Column("token_index", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(32), nullable=False),
+    sa.Column("machine_id", sa.String(255)),
+    sa.Column("instance_id", sa.String(32)),
+    sa.Column("launch_configuration", sa.String(320), nullable=False),
+    sa.Column("instance_type", sa.String(255), nullable=False),
+    sa.Column("spec_created_at", Moment),
+    sa.Column("claimed_at", Moment, nullable=False),
+    sa.Column("bound_at", Moment),
+    sa.Column("in_service_at", Moment),
+    sa.Column("terminate_sent_at", Moment),
+    sa.Column("protected", sa.Boolean, nullable=False),
+    sa.Column("healthy", sa.Boolean, nullable=False),
+    sa.Column("activity_id", sa.String(36), nullable=False),
+    sa.UniqueConstraint("token", "token_index"),
+    sa.UniqueConstraint("cloud", "machine_id"),
+    sqlite_autoincrement=True,
+)
+"""The ledger: claims and the machines they became. *activity_id* is the activity that is open, or the last one."""
+sa.Index("ix_instances_group_id", instances.c.group_id)
+sa.Index("ix_instances_user_id_instance_id", instances.c.user_id, instances.c.instance_id)
+
+activities = sa.Table(
+    "activities",
+    metadata,
+    _key(),
+    sa.Column("activity_id", sa.String(36), nullable=False, unique=True),
+    sa.Column("user_id", sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("group_uid", sa.String(36), nullable=False),
+    sa.Column("group_name", sa.String(255), nullable=False),
+    sa.Column("group_deleted", sa.Boolean, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("status_code", sa.String(64), nullable=False),
+    sa.Column("status_message", sa.String(255)),
+    sa.Column("progress", sa.Integer, nullable=False),
+    sa.Column("details", sa.Text, nullable=False),
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("ended_at", Moment),
+    sqlite_autoincrement=True,
+)
+"""What a user sees of actions. Activities outlive their group by design: they hang on the user, not on the group."""
+sa.Index("ix_activities_user_id_group_name_id", activities.c.user_id, activities.c.group_name, activities.c.id)
+sa.Index("ix_activities_group_uid", activities.c.group_uid)
+sa.Index("ix_activities_ended_at", activities.c.ended_at)

@@ -1,0 +1,114 @@
+"""
+Users, and the facts about this installation itself.
+
+Owns: the queries on ``users`` and ``gateway``. Secrets are sealed before they come here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from phantom_gateway.records.tables import activities, gateway, groups, launch_configurations, users
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One user: an account of its own, with one AWS key pair. *secret_sealed* is the keyring's business."""
+
+    id: int
+    name: str
+    account_id: str
+    access_key_id: str
+    secret_sealed: str
+    password_hash: str | None
+    created_at: datetime
+
+
+_COLUMNS = (
+    users.c.id,
+    users.c.name,
+    users.c.account_id,
+    users.c.access_key_id,
+    users.c.secret_sealed,
+    users.c.password_hash,
+    users.c.created_at,
+)
+_BY_KEY = sa.select(*_COLUMNS).where(users.c.access_key_id == sa.bindparam("access_key_id"))
+_BY_NAME = sa.select(*_COLUMNS).where(users.c.name == sa.bindparam("name"))
+_ALL = sa.select(*_COLUMNS).order_by(users.c.name)
+
+
+def by_access_key(connection: sa.Connection, access_key_id: str) -> User | None:
+    """The user whose key this is, or None."""
+    row = connection.execute(_BY_KEY, {"access_key_id": access_key_id}).first()
+    return None if row is None else User(*row)
+
+
+def by_name(connection: sa.Connection, name: str) -> User | None:
+    """The user called *name*, or None."""
+    row = connection.execute(_BY_NAME, {"name": name}).first()
+    return None if row is None else User(*row)
+
+
+def everyone(connection: sa.Connection) -> list[User]:
+    """All users, by name."""
+    return [User(*row) for row in connection.execute(_ALL)]
+
+
+def add(
+    connection: sa.Connection,
+    *,
+    name: str,
+    account_id: str,
+    access_key_id: str,
+    secret_sealed: str,
+    password_hash: str | None,
+    created_at: datetime,
+) -> None:
+    """Nothing; the user exists. Raises IntegrityError when name, account or key is taken: look first."""
+    connection.execute(
+        users.insert().values(
+            name=name,
+            account_id=account_id,
+            access_key_id=access_key_id,
+            secret_sealed=secret_sealed,
+            password_hash=password_hash,
+            created_at=created_at,
+        )
+    )
+
+
+def change(connection: sa.Connection, user_id: int, values: Mapping[str, str | None]) -> None:
+    """Nothing; the user has these *values* (by column name)."""
+    connection.execute(users.update().where(users.c.id == user_id).values(**values))
+
+
+def is_account_taken(connection: sa.Connection, account_id: str) -> bool:
+    """True when some user has this account id."""
+    return connection.execute(sa.select(users.c.id).where(users.c.account_id == account_id)).first() is not None
+
+
+def owns_anything(connection: sa.Connection, user_id: int) -> bool:
+    """True while the user has groups or launch configurations: such a user must not be removed."""
+    return any(
+        connection.execute(sa.select(table.c.id).where(table.c.user_id == user_id).limit(1)).first() is not None
+        for table in (groups, launch_configurations)
+    )
+
+
+def remove(connection: sa.Connection, user_id: int) -> None:
+    """Nothing; the user is gone, activities too. Only for users who own nothing else."""
+    connection.execute(activities.delete().where(activities.c.user_id == user_id))
+    connection.execute(users.delete().where(users.c.id == user_id))
+
+
+def fact(connection: sa.Connection, name: str) -> str | None:
+    """The value of a fact about this installation, or None."""
+    return connection.execute(sa.select(gateway.c.value).where(gateway.c.name == name)).scalar()
+
+
+def record_fact(connection: sa.Connection, name: str, value: str) -> None:
+    """Nothing; the fact is recorded. Facts are never changed."""
+    connection.execute(gateway.insert().values(name=name, value=value))

@@ -1,0 +1,206 @@
+"""
+A whole gateway as a process of its own, for tests that treat it as its users do.
+
+Owns: starting, killing and starting again, on a free port and in a state directory of the test's own; counting the
+real processes behind its local clouds; ending every one of them. Does not own: clients.
+"""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.support.waiting import wait_for
+
+ACCESS_KEY_ID = "AKIATESTTESTTESTTEST"
+SECRET_ACCESS_KEY = "secret/of+the=test"
+ACCOUNT_ID = "123456789012"
+
+CONFIG = """\
+state_directory = "{state}"
+{top}
+[server]
+port = {port}
+
+[reconciler]
+sweep_interval_s = 1
+
+[limits]
+vms_per_group_max = 1000
+vms_per_user_max = 10000
+
+[[users]]
+name = "tester"
+account_id = "{account_id}"
+access_key_id = "{access_key_id}"
+secret_access_key = "{secret}"
+"""
+
+CLOUD = """
+[clouds.{name}]
+kind = "local"
+terminate_grace_s = 1
+
+[clouds.{name}.images.sleeper]
+command = ["/bin/sleep", "3600"]
+description = "sleeps, and costs nothing"
+"""
+
+CLOUDS = ("hotel", "sierra", "foxtrot", "alamo")
+
+
+class Gateway:
+    """One gateway under test. *state* outlives kills; ``stop`` ends its VMs too."""
+
+    def __init__(self, directory: Path, *, top: str = "", clouds: tuple[str, ...] = CLOUDS) -> None:
+        self.directory = directory
+        self.state = directory / "state"
+        self.config = directory / "phantom.toml"
+        self.log = directory / "gateway.log"
+        self.port = 0
+        self._top = top
+        self._clouds = clouds
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """Where clients reach it."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The process that serves."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def client_environ(self) -> dict[str, str]:
+        """Environment for a real client: our keys, our endpoint, and nothing of the tester's own configuration."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.directory),
+            "LANG": "C.UTF-8",
+            "AWS_ENDPOINT_URL_AUTO_SCALING": self.endpoint,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_PAGER": "",
+        }
+
+    def start(self, environ: Mapping[str, str] | None = None) -> None:
+        """Nothing; it serves. The port stays the same over restarts."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._write_config()
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "phantom_gateway", "serve", "--config", str(self.config)],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, **(environ or {})},
+            )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if " serves on " not in line:
+            raise AssertionError(f"the gateway did not start: {line!r}\n{self.log.read_text()}")
+        self.port = int(line.rsplit(":", 1)[1])
+
+    def kill(self) -> None:
+        """Nothing; the gateway is gone as by ``kill -9``. Its VMs live on."""
+        assert self._process is not None
+        self._process.kill()
+        self._reap()
+
+    def terminate(self) -> int:
+        """The exit code after SIGTERM. Its VMs live on."""
+        assert self._process is not None
+        self._process.terminate()
+        return self._reap()
+
+    def stop(self) -> None:
+        """Nothing; neither the gateway nor any of its VMs is left."""
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+        for pid in self.vm_pids():
+            _kill(pid)
+        wait_for(lambda: not self.vm_pids(), "the VMs to be gone")
+
+    def vm_pids(self) -> list[int]:
+        """The leader of every VM that is really running: told by the marker in its environment, not by any record."""
+        marker = f"PHANTOM_MACHINE={self._gateway_id()}/".encode()
+        return [pid for pid in _pids() if marker in _environ_of(pid) and _is_leader(pid)]
+
+    def is_ready(self) -> bool:
+        """Whether ``/readyz`` says so."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/readyz")
+            return bool(json.loads(connection.getresponse().read())["status"] == "ready")
+        finally:
+            connection.close()
+
+    def rss_mib(self) -> float:
+        """Resident memory of the serving process."""
+        text = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        return int(text.split("VmRSS:")[1].split()[0]) / 1024
+
+    def _reap(self) -> int:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        code = self._process.wait(timeout=30)
+        self._process.stdout.close()
+        return code
+
+    def _write_config(self) -> None:
+        text = CONFIG.format(
+            state=self.state,
+            top=self._top,
+            port=self.port,
+            account_id=ACCOUNT_ID,
+            access_key_id=ACCESS_KEY_ID,
+            secret=SECRET_ACCESS_KEY,
+        )
+        self.config.write_text(text + "".join(CLOUD.format(name=name) for name in self._clouds), encoding="utf-8")
+
+    def _gateway_id(self) -> str:
+        import sqlite3
+
+        database = self.state / "phantom.db"
+        if not database.exists():
+            return "none"
+        connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+        try:
+            return str(connection.execute("select value from gateway where name = 'gateway_id'").fetchone()[0])
+        finally:
+            connection.close()
+
+
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _environ_of(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return b""  # it ended while we looked, or is a zombie
+
+
+def _is_leader(pid: int) -> bool:
+    try:
+        return os.getpgid(pid) == pid
+    except OSError:
+        return False
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
