@@ -1,8 +1,8 @@
 """
 What can go wrong with a cloud, named by the caller's next move.
 
-An adapter translates its SDK's exceptions into these and nothing else leaves it. The text is shown to people in
-scaling activities: it says what the cloud said, and holds no secret.
+Owns: these names. An adapter translates its SDK's exceptions into these and nothing else leaves it. The text is shown
+to people in scaling activities: it says what the cloud said, and holds no secret.
 """
 
 
