@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -117,9 +118,10 @@ class Story:
         raise Broken(f"no process runs for {instance_id}")
 
     def hello(self, address: str) -> str:
-        """The first line of what the VM's web server says, or "" while it does not answer."""
+        """The heading of what the VM's web server says, or "" while it does not answer."""
         with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{address}:8080/", timeout=2) as page:
-            return str(page.read().decode().splitlines()[0])
+            heading = re.search("<h1>(.*)</h1>", page.read().decode())
+            return heading[1] if heading else ""
         return ""
 
 

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from aiohttp import web
 
@@ -40,6 +41,9 @@ log = logging.getLogger(__name__)
 
 PRUNE_EVERY_S = 3_600.0
 """Activities older than six weeks are dropped this often; a few hours more or less make no difference to anyone."""
+
+CloudsOf = Callable[[Config, str, Callable[[], datetime]], Mapping[str, Cloud]]
+"""Makes the clouds of a configuration, by name, for the gateway with this id, with this clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +86,17 @@ async def run(config: Config, environ: Mapping[str, str], announce: Callable[[st
 
 
 @asynccontextmanager
-async def serving(config: Config, environ: Mapping[str, str]) -> AsyncIterator[Running]:
-    """A gateway that serves until the block is left. When one of its loops dies, the block is cancelled with it."""
+async def serving(
+    config: Config, environ: Mapping[str, str], clouds_of: CloudsOf = build_clouds
+) -> AsyncIterator[Running]:
+    """
+    A gateway that serves until the block is left. When one of its loops dies, the block is cancelled with it.
+
+    *clouds_of* makes the clouds; measurements pass their own.
+    """
     all_operations()
     installation = open_installation(config, environ, clock.now())
-    clouds = build_clouds(config, installation.gateway_id, clock.now)
+    clouds = clouds_of(config, installation.gateway_id, clock.now)
     ledger = SqlLedger(installation.database, installation.keyring, _new_id)
     reconciler = Reconciler(
         ledger=ledger,

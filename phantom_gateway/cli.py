@@ -30,6 +30,7 @@ from phantom_gateway.installation import (
     open_installation,
 )
 from phantom_gateway.keyring import KeyringError
+from phantom_gateway.ownership import strangers
 from phantom_gateway.records import users as user_records
 from phantom_gateway.records.session import Connection
 
@@ -64,6 +65,8 @@ def serve(
     from phantom_gateway.app import run
 
     with _clear_errors():
+        if found := strangers():
+            raise InstallationError("\n".join(found))
         loaded = _load(config)
         logs.configure(sys.stderr, log_format, log_level)
         asyncio.run(run(loaded, os.environ, announce=lambda line: print(line, flush=True)))
@@ -193,8 +196,8 @@ def _print_story(story: Story) -> None:
     console.print(f"[bold]{escape(story.name)}[/bold] of {escape(story.user)}")
     console.print(f"  min {story.minimum}, desired {story.desired}, max {story.maximum}")
     console.print(f"  {story.verdict}")
-    for (cloud, state), count in sorted(story.by_state.items()):
-        console.print(f"  {cloud}: {count} {state}")
+    for cloud, instance_id, state, address in story.members:
+        console.print(f"  {cloud}  {instance_id or 'launching'}  {state}  {address}")
     lately = [f"{at:%H:%M:%S} {status}: {what}. {why}" for at, status, what, why in story.recent]
     for heading, lines in (("waits for", story.waiting_on), ("why", story.causes), ("lately", lately)):
         for line in lines:

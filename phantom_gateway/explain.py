@@ -5,7 +5,6 @@ Owns: the story, put together from the records alone, so that it can be told wit
 printing.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +17,7 @@ ACTIVITIES_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What is known of one group. *by_state* counts instances by (cloud, state)."""
+    """What is known of one group."""
 
     name: str
     user: str
@@ -26,7 +25,8 @@ class Story:
     desired: int
     maximum: int
     deleting: bool
-    by_state: dict[tuple[str, str], int]
+    members: list[tuple[str, str, str, str]]
+    """(cloud, instance id, state, address) of each instance, oldest first; claims have no id yet."""
     causes: list[str]
     waiting_on: list[str]
     recent: list[tuple[datetime, str, str, str]]
@@ -35,10 +35,11 @@ class Story:
     @property
     def verdict(self) -> str:
         """One sentence: whether the group is as it should be, and if not, in which direction it moves."""
-        counting = sum(count for (_, state), count in self.by_state.items() if state != "Terminating")
-        in_service = sum(count for (_, state), count in self.by_state.items() if state == "InService")
+        states = [state for _, _, state, _ in self.members]
+        counting = len(states) - states.count("Terminating")
+        in_service = states.count("InService")
         if self.deleting:
-            return f"It is being deleted; {sum(self.by_state.values())} instances are still there."
+            return f"It is being deleted; {len(states)} instances are still there."
         if counting < self.desired:
             return f"It has {counting} of {self.desired} instances: {self.desired - counting} are missing."
         if counting > self.desired:
@@ -58,7 +59,8 @@ class Story:
             "deleting": self.deleting,
             "verdict": self.verdict,
             "instances": [
-                {"cloud": cloud, "state": state, "count": count} for (cloud, state), count in self.by_state.items()
+                {"cloud": cloud, "instance_id": instance_id or None, "state": state, "address": address or None}
+                for cloud, instance_id, state, address in self.members
             ],
             "waiting_on": self.waiting_on,
             "causes": self.causes,
@@ -96,7 +98,9 @@ def tell(connection: Connection, group_name: str, user_name: str | None) -> list
                 desired=group.desired,
                 maximum=group.maximum,
                 deleting=group.deleting,
-                by_state=dict(Counter((row.cloud, str(row.state)) for row in rows)),
+                members=[
+                    (row.cloud, row.instance_id or "", row.state, row.public_ip or row.private_ip or "") for row in rows
+                ],
                 causes=list(group.causes),
                 waiting_on=list(group.waiting_on),
                 recent=[

@@ -1,8 +1,9 @@
 """
 The port through which the reconciler remembers: implemented by ``phantom_gateway.records.ledger``.
 
-Every verb is one durable transaction. Intent is written before the effect it announces. Each verb that acts on
-instances ignores keys that are no longer in the state it expects, because an API call may have come first.
+Owns: what has to be remembered, and when. Every verb is one durable transaction. Intent is written before the effect it
+announces. Each verb that acts on instances ignores keys that are no longer in the state it expects, because an API call
+may have come first.
 """
 
 from collections.abc import Sequence

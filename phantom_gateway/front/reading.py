@@ -31,7 +31,7 @@ async def read_request(request: web.BaseRequest, body_bytes_max: int) -> Request
                 body = await _read_body(request, body_bytes_max)
         except TimeoutError as error:
             raise ApiError("RequestTimeout", f"The body did not arrive within {BODY_S_MAX:.0f} s.", 408) from error
-        except web.RequestPayloadError as error:
+        except (web.RequestPayloadError, ConnectionResetError) as error:
             raise ApiError("MalformedQueryString", "The body ended before it was complete.") from error
     target = request.raw_path
     if not target.startswith("/"):  # a proxy may send the whole URL: what follows the host is what was signed

@@ -56,6 +56,14 @@ class Door(RequestHandler):
         response.force_close()
         return response
 
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """As aiohttp's, but what it refuses by itself (``OPTIONS *``, CONNECT, an unknown Expect) is AWS XML, too."""
+        if isinstance(resp, web.HTTPException):
+            resp = malformed(400, resp.reason)
+        return await super().finish_response(request, resp, start_time)
+
 
 @asynccontextmanager
 async def listening(app: web.Application, host: str, port: int, tls: ssl.SSLContext | None) -> AsyncIterator[int]:

@@ -22,9 +22,6 @@ from protocol.errors import ApiError
 from protocol.model import service
 from protocol.paging import page_size
 
-USER_DATA_BYTES_MAX = 16_384
-"""AWS's limit for user data before base64; clouds behind us may allow less and then say so at launch."""
-
 PAGE_DEFAULT = 50
 PAGE_MAX = 100
 """AWS's page sizes for launch configurations and groups."""
@@ -167,11 +164,9 @@ def _user_data(given: str | None) -> str | None:
         return None
     text = "".join(given.split())
     try:
-        raw = base64.b64decode(text, validate=True)
+        base64.b64decode(text, validate=True)
     except binascii.Error as error:
         raise invalid("Invalid base64 encoding of user data.") from error
-    if len(raw) > USER_DATA_BYTES_MAX:
-        raise invalid(f"User data is limited to {USER_DATA_BYTES_MAX} bytes before base64; there are {len(raw)}.")
     return text
 
 

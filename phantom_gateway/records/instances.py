@@ -27,6 +27,8 @@ class InstanceRow:
     state: str
     machine_id: str | None
     instance_id: str | None
+    private_ip: str | None
+    public_ip: str | None
     launch_configuration: str
     instance_type: str
     spec_created_at: datetime | None
@@ -49,6 +51,8 @@ _COLUMNS: tuple[sa.Column[Any], ...] = (
     instances.c.state,
     instances.c.machine_id,
     instances.c.instance_id,
+    instances.c.private_ip,
+    instances.c.public_ip,
     instances.c.launch_configuration,
     instances.c.instance_type,
     instances.c.spec_created_at,

@@ -86,7 +86,14 @@ class SqlLedger:
                 return False
             running = machine.state is MachineState.RUNNING
             state = InstanceState.IN_SERVICE if running else InstanceState.PENDING
-            values = {"machine_id": machine.machine_id, "instance_id": instance_id, "bound_at": now, "state": state}
+            values = {
+                "machine_id": machine.machine_id,
+                "instance_id": instance_id,
+                "private_ip": machine.private_ip,
+                "public_ip": machine.public_ip,
+                "bound_at": now,
+                "state": state,
+            }
             instances.change(connection, [key], values | ({"in_service_at": now} if running else {}))
             status, progress = DONE if running else BOUND_LAUNCH
             activities.advance(

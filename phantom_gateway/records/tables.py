@@ -175,6 +175,8 @@ instances = sa.Table(
     sa.Column("state", sa.String(32), nullable=False),
     sa.Column("machine_id", sa.String(255)),
     sa.Column("instance_id", sa.String(32)),
+    sa.Column("private_ip", sa.String(45)),
+    sa.Column("public_ip", sa.String(45)),
     sa.Column("launch_configuration", sa.String(320), nullable=False),
     sa.Column("instance_type", sa.String(255), nullable=False),
     sa.Column("spec_created_at", Moment),

@@ -121,6 +121,8 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=32), nullable=False),
         sa.Column("machine_id", sa.String(length=255), nullable=True),
         sa.Column("instance_id", sa.String(length=32), nullable=True),
+        sa.Column("private_ip", sa.String(length=45), nullable=True),
+        sa.Column("public_ip", sa.String(length=45), nullable=True),
         sa.Column("launch_configuration", sa.String(length=320), nullable=False),
         sa.Column("instance_type", sa.String(length=255), nullable=False),
         sa.Column("spec_created_at", tables.Moment(), nullable=True),
