@@ -1,7 +1,8 @@
 """
 What a pass may do: each action is a value, says why, and leaves the executor no choice of its own.
 
-Owns: the vocabulary of plans. Order in a plan is the order of execution.
+Owns: the vocabulary of plans. What the ledger records is done first and in the order of the plan; then the calls to
+clouds, side by side; then the removal of the group.
 """
 
 from dataclasses import dataclass
@@ -86,13 +87,22 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
+class Reap:
+    """Terminate machines that bear the group's mark while nothing in the ledger stands for them: they are leaks."""
+
+    cloud: str
+    machine_ids: tuple[str, ...]
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveGroup:
     """The group is being deleted and nothing of it is left."""
 
     because: str
 
 
-Action = Bind | Promote | Bury | Abandon | Retire | Dismiss | Resend | Launch | RemoveGroup
+Action = Bind | Promote | Bury | Abandon | Retire | Dismiss | Resend | Launch | Reap | RemoveGroup
 
 
 @dataclass(frozen=True, slots=True)

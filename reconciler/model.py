@@ -124,6 +124,13 @@ class AccountView:
     blind: str | None = None
     machines: tuple[Machine, ...] = ()
     hold: Hold | None = None
+    """Present only while it holds: whoever builds the view has compared it with the time."""
+    calls_cut_at: datetime | None = None
+    """
+    When a launch of unknown outcome last ended here; at the latest when this process started.
+
+    A sweep that began earlier proves nothing about claims: the call may have had its effect after it.
+    """
 
 
 @dataclass(frozen=True, slots=True)

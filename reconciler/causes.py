@@ -1,0 +1,138 @@
+"""
+Why capacity changed, in the sentences that AWS writes into scaling activities.
+
+Owns: the wording, one function per fact. Does not own: which fact holds, or where the sentences are kept.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+CAUSE_LENGTH_MAX = 1023
+"""Activity.Cause in the AWS model. Longer causes lose their oldest sentences first: the newest explain most."""
+
+STATUS_MESSAGE_LENGTH_MAX = 255
+"""Activity.StatusMessage in the AWS model."""
+
+_LAUNCH_FAILED = ". Launching EC2 instance failed."
+
+
+def group_created(at: datetime, desired: int) -> str:
+    """Sentence: a new group wants its first instances."""
+    return _sentence(
+        at, f"a user request created an AutoScalingGroup changing the desired capacity from 0 to {desired}"
+    )
+
+
+def group_deleted(at: datetime, before: int) -> str:
+    """Sentence: a group is deleted together with its instances."""
+    return _sentence(
+        at, f"a user request force deleted AutoScalingGroup changing the desired capacity from {before} to 0"
+    )
+
+
+def constraints_updated(at: datetime, minimum: int, maximum: int, desired: int, before: int) -> str:
+    """Sentence: an update of the group moved the desired capacity from *before* to *desired*."""
+    return _sentence(
+        at,
+        f"a user request update of AutoScalingGroup constraints to min: {minimum}, max: {maximum}, desired: {desired} "
+        f"changing the desired capacity from {before} to {desired}",
+    )
+
+
+def desired_set(at: datetime, before: int, after: int) -> str:
+    """Sentence: SetDesiredCapacity."""
+    return _sentence(
+        at,
+        f"a user request explicitly set group desired capacity changing the desired capacity from {before} to {after}",
+    )
+
+
+def growing(at: datetime, before: int, after: int) -> str:
+    """Sentence: an instance is launched because there are fewer than desired."""
+    return _sentence(
+        at,
+        "an instance was started in response to a difference between desired and actual capacity, "
+        f"increasing the capacity from {before} to {after}",
+    )
+
+
+def shrinking(at: datetime, before: int, after: int) -> str:
+    """Sentence: an instance is terminated because there are more than desired."""
+    return _sentence(
+        at,
+        "an instance was taken out of service in response to a difference between desired and actual capacity, "
+        f"shrinking the capacity from {before} to {after}",
+    )
+
+
+def selected(at: datetime, instance_id: str) -> str:
+    """Sentence: which instance a scale-in chose."""
+    return _sentence(at, f"instance {instance_id} was selected for termination")
+
+
+def over_cap(at: datetime, cloud: str, cap: int) -> str:
+    """Sentence: a cloud holds more of the group than it may. No words of AWS: it has no such limit."""
+    return _sentence(at, f"an instance was taken out of service to keep cloud {cloud} within its limit of {cap}")
+
+
+def gone(at: datetime) -> str:
+    """Sentence: the cloud terminated or stopped the machine, or does not show it any more."""
+    return _sentence(
+        at,
+        "an instance was taken out of service in response to an EC2 health check indicating it has been "
+        "terminated or stopped",
+    )
+
+
+def impaired(at: datetime) -> str:
+    """Sentence: the machine is there but never came up, or is in error."""
+    return _sentence(at, "an instance was taken out of service in response to an EC2 instance status checks failure")
+
+
+def said_unhealthy(at: datetime) -> str:
+    """Sentence: SetInstanceHealth called it unhealthy."""
+    return _sentence(at, "an instance was taken out of service in response to a user health-check")
+
+
+def replacing(at: datetime) -> str:
+    """Sentence: an instance is launched for one that was unhealthy."""
+    return _sentence(at, "an instance was launched in response to an unhealthy instance needing to be replaced")
+
+
+def user_took_out(at: datetime, instance_id: str, shrunk: tuple[int, int] | None = None) -> str:
+    """Sentence: TerminateInstanceInAutoScalingGroup; *shrunk* is the capacity before and after, if it changed."""
+    clause = f"instance {instance_id} was taken out of service in response to a user request"
+    if shrunk is not None:
+        clause += f", shrinking the capacity from {shrunk[0]} to {shrunk[1]}"
+    return _sentence(at, clause)
+
+
+def join(sentences: Iterable[str]) -> str:
+    """One cause: the sentences with AWS's two spaces between them, the oldest dropped where it grows too long."""
+    kept = list(sentences)
+    while len(kept) > 1 and len("  ".join(kept)) > CAUSE_LENGTH_MAX:
+        del kept[0]
+    return "  ".join(kept)[:CAUSE_LENGTH_MAX]
+
+
+def launch_failed(said: str) -> str:
+    """Status message of a failed launch: what the cloud *said*, cut so that AWS's closing words remain."""
+    return _cut(said, STATUS_MESSAGE_LENGTH_MAX - len(_LAUNCH_FAILED)) + _LAUNCH_FAILED
+
+
+def status_message(said: str) -> str:
+    """*said* as one sentence that fits a status message."""
+    return _cut(said, STATUS_MESSAGE_LENGTH_MAX - 1) + "."
+
+
+def stamp(at: datetime) -> str:
+    """*at* as AWS writes times in a cause: UTC, whole seconds."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _sentence(at: datetime, clause: str) -> str:
+    return f"At {stamp(at)} {clause}."
+
+
+def _cut(said: str, length_max: int) -> str:
+    return said.strip()[:length_max].rstrip(". ")

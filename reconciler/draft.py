@@ -1,0 +1,115 @@
+"""
+A plan while it is being made: what is left of the view after the actions chosen so far.
+
+Owns: the bookkeeping that the planner's steps share within one call. Lives no longer than that call.
+"""
+
+from collections import Counter, defaultdict
+from datetime import datetime
+
+from backends.cloud import Machine
+from reconciler import actions, health
+from reconciler.model import AccountView, GroupView, Instance, InstanceState
+
+RECHECK_S_MIN = 0.01
+"""A timer may fire a hair before the wall clock agrees; without a floor the pass would spin until it does."""
+
+
+class Draft:
+    """*counting* and *terminating* are the instances as they will be once the plan is carried out."""
+
+    def __init__(self, view: GroupView, now: datetime) -> None:
+        self.view = view
+        self.now = now
+        self.group = view.group
+        self.desired = 0 if view.group.deleting else view.group.desired
+        self.machines: dict[str, dict[str, Machine]] = {
+            name: {machine.machine_id: machine for machine in account.machines}
+            for name, account in view.accounts.items()
+        }
+        self.counting: dict[int, Instance] = {i.key: i for i in view.instances if i.state.counts}
+        self.terminating: dict[int, Instance] = {i.key: i for i in view.instances if not i.state.counts}
+        self.bound: dict[str, set[str]] = defaultdict(set)
+        """Machine ids by cloud, those that this plan binds included."""
+        for instance in view.instances:
+            if instance.machine_id is not None:
+                self.bound[instance.cloud].add(instance.machine_id)
+        self.lost: dict[tuple[str, str], list[Instance]] = {}
+        """Claims by (cloud, token) that a believed picture shows no machine for."""
+        self.ailing: set[int] = set()
+        self.owed = view.group.owed_replacements
+        self._born: set[int] = set()
+        self._actions: list[actions.Action] = []
+        self._waiting_on: dict[str, None] = {}
+        self._look_at: set[str] = set()
+        self._again_at: list[datetime] = []
+
+    def sighted(self, cloud: str) -> AccountView | None:
+        """The account whose picture can be believed now; otherwise None, and the plan says what it waits for."""
+        account = self.view.accounts.get(cloud)
+        blind = health.blindness(cloud, account)
+        if blind is None:
+            return account
+        self.wait(blind)
+        if account is not None:
+            self.look_at(cloud)
+        return None
+
+    def machine(self, instance: Instance) -> Machine | None:
+        """What the picture shows under the instance's machine id."""
+        return self.machines.get(instance.cloud, {}).get(instance.machine_id or "")
+
+    def claims(self) -> list[Instance]:
+        """Claims that this plan has neither bound nor given up, in the order of their batches."""
+        left = [i for i in self.counting.values() if i.state is InstanceState.CLAIMED and i.key not in self._born]
+        return sorted(left, key=lambda claim: (claim.cloud, claim.token, claim.index))
+
+    def per_cloud(self) -> Counter[str]:
+        """Counting instances per cloud."""
+        return Counter(instance.cloud for instance in self.counting.values())
+
+    def do(self, action: actions.Action) -> None:
+        """Nothing; the action is part of the plan and the sets follow it."""
+        self._actions.append(action)
+        match action:
+            case actions.Bind():
+                self._born.add(action.instance_key)
+                self.bound[self.counting[action.instance_key].cloud].add(action.machine.machine_id)
+            case actions.Bury():
+                self.counting.pop(action.instance_key, None)
+                self.terminating.pop(action.instance_key, None)
+                self.owed += action.replace
+            case actions.Abandon():
+                for key in action.instance_keys:
+                    del self.counting[key]
+            case actions.Retire():
+                self.terminating[action.instance_key] = self.counting.pop(action.instance_key)
+                self.owed += action.replace
+            case _:
+                pass
+
+    def wait(self, sentence: str) -> None:
+        """Nothing; the plan says that it waits for this, once."""
+        self._waiting_on[sentence] = None
+
+    def look_at(self, cloud: str) -> None:
+        """Nothing; the next sweep of *cloud* decides something here."""
+        self._look_at.add(cloud)
+
+    def again_at(self, when: datetime | None) -> None:
+        """Nothing; the same view would mean something else at *when*."""
+        if when is not None:
+            self._again_at.append(when)
+
+    def sweep_from(self, cloud: str, due: datetime) -> None:
+        """Nothing; a sweep of *cloud* that begins after *due* decides something here."""
+        if self.now > due:
+            self.look_at(cloud)
+        else:
+            self.again_at(due)
+
+    def plan(self) -> actions.Plan:
+        """The finished plan."""
+        soonest = min(self._again_at, default=None)
+        recheck_s = None if soonest is None else max(RECHECK_S_MIN, (soonest - self.now).total_seconds())
+        return actions.Plan(tuple(self._actions), recheck_s, tuple(self._waiting_on), frozenset(self._look_at))

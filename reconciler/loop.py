@@ -1,0 +1,241 @@
+"""
+Makes desired and actual meet, for every group, for as long as the process lives.
+
+Owns: the passes (read, plan, check, carry out, note), who is waked and when. Does not own: any decision about a group,
+or any effect on one.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from random import Random
+
+from reconciler import planner, rails
+from reconciler.accounts import Account, AccountBook
+from reconciler.backoff import Backoff
+from reconciler.executor import Executor, Outcome
+from reconciler.ledger import Ledger
+from reconciler.model import AccountView, GroupRecord, GroupView
+from reconciler.queue import WorkQueue
+from reconciler.sweeper import Sweeper
+
+log = logging.getLogger(__name__)
+
+WORKERS = 128
+"""Passes at once. Lower: groups on one slow cloud use them up and hold up all others. Higher: more calls at once."""
+
+RESYNC_S = 60.0
+"""Every group is looked at this often without a reason. Lower: idle work. Higher: a lost wake-up is felt longer."""
+
+PASS_RETRY_S_MIN = 1.0
+PASS_RETRY_S_MAX = 60.0
+"""Pauses of a group whose pass raised, doubling. Lower: a broken record burns the processor. Higher: slow to heal."""
+
+CLOSE_GRACE_S = 5.0
+"""Passes under way may end this long after close(); what is cut off then is settled from its claims at next start."""
+
+
+class _Closed(Exception):  # noqa: N818 - a signal inside one task group, never an error
+    """The reconciler was asked to end."""
+
+
+class Reconciler:
+    """
+    Runs passes over the groups of one ledger.
+
+    *clock* gives aware UTC times, *new_token* a fresh launch token (at most 64 ASCII characters, as EC2 takes), and
+    *gateway_id* is what marks machines as ours. All methods belong to the event loop that runs :meth:`run`.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        accounts: AccountBook,
+        *,
+        gateway_id: str,
+        clock: Callable[[], datetime],
+        random: Random,
+        new_token: Callable[[], str],
+        sweep_interval_s: float,
+        workers: int = WORKERS,
+    ) -> None:
+        self._ledger = ledger
+        self._book = accounts
+        self._gateway_id = gateway_id
+        self._clock = clock
+        self._random = random
+        self._sweep_interval_s = sweep_interval_s
+        self._queue = WorkQueue()
+        self._backoff = Backoff(random)
+        self._executor = Executor(ledger, self._backoff, clock, new_token, gateway_id)
+        self._free = asyncio.Semaphore(workers)
+        self._sweepers: dict[str, tuple[Sweeper, asyncio.Task[None]]] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._failures: dict[str, int] = {}
+        self._noted: dict[str, tuple[str, ...]] = {}
+        self._closing = asyncio.Event()
+        self._ended = asyncio.Event()
+
+    async def run(self) -> None:
+        """Nothing, after :meth:`close`. Raises only when the machinery itself is broken: then the process must end."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                tasks.create_task(self._resync_forever())
+                tasks.create_task(self._dispatch(tasks))
+                tasks.create_task(self._until_closed())
+        except* _Closed:
+            log.info("reconciler.closed")
+        finally:
+            self._tasks = None
+            self._sweepers.clear()
+            self._queue.shut()
+            self._ended.set()
+
+    def wake(self, uid: str) -> None:
+        """Nothing; the group gets a pass at once. Must be called on the event loop."""
+        self._queue.add(uid)
+
+    async def close(self) -> None:
+        """Nothing, once :meth:`run` has ended: calls under way get a short grace. Clouds are left open."""
+        self._queue.shut()
+        self._closing.set()
+        if self._tasks is not None:
+            await self._ended.wait()
+
+    async def _until_closed(self) -> None:
+        await self._closing.wait()
+        try:
+            async with asyncio.timeout(CLOSE_GRACE_S):
+                await self._queue.idle()
+        except TimeoutError:
+            log.warning("reconciler.cut_off", extra={"grace_s": CLOSE_GRACE_S})
+        raise _Closed
+
+    async def _resync_forever(self) -> None:
+        """Queues every group: at once at the start, later spread out, so that a resync is no burst of load."""
+        spread_s, failures = 0.0, 0
+        while True:
+            try:
+                self._watch(self._book.accounts())
+                uids = await self._ledger.group_uids()
+            except Exception:  # without the ledger nothing is done, and nothing is lost: it is read again
+                failures += 1
+                log.exception("resync.failed")
+                await asyncio.sleep(self._pause_s(failures))
+                continue
+            failures = 0
+            for position, uid in enumerate(uids):
+                self._wake_later(uid, spread_s * position / len(uids))
+            spread_s = RESYNC_S / 2
+            await asyncio.sleep(RESYNC_S)
+
+    def _wake_later(self, uid: str, delay_s: float) -> None:
+        if delay_s > 0:
+            self._queue.add_later(uid, delay_s)
+        else:
+            self._queue.add(uid)
+
+    async def _dispatch(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            await self._free.acquire()
+            uid = await self._queue.take()
+            tasks.create_task(self._work(uid))
+
+    async def _work(self, uid: str) -> None:
+        try:
+            await self._pass(uid)
+            self._failures.pop(uid, None)
+        except rails.RailBreach:
+            log.exception("rails.breach", extra={"group_uid": uid})
+            self._later_after_failure(uid)
+        except Exception:  # one bad group never stops another; whoever repairs it needs the whole chain
+            log.exception("pass.failed", extra={"group_uid": uid})
+            self._later_after_failure(uid)
+        finally:
+            self._queue.done(uid)
+            self._free.release()
+
+    async def _pass(self, uid: str) -> None:
+        record = await self._ledger.read(uid)
+        if record is None:
+            self._forget(uid)
+            return
+        now = self._clock()
+        accounts = self._accounts_of(record)
+        view = GroupView(record, {name: self._seen(record, name, account, now) for name, account in accounts.items()})
+        plan = planner.plan(view, now)
+        rails.check(view, plan)
+        outcome = await self._executor.carry_out(view, plan, accounts)
+        if outcome.removed:
+            self._forget(uid)
+            return
+        if self._noted.get(uid) != plan.waiting_on:
+            await self._ledger.note_waiting(uid, plan.waiting_on, now)
+            self._noted[uid] = plan.waiting_on
+        for name in sorted(plan.look_at | outcome.look_at):
+            if name in accounts:
+                self._sweeper(accounts[name]).ask(uid)
+        self._requeue(uid, plan.recheck_s, outcome)
+
+    def _requeue(self, uid: str, recheck_s: float | None, outcome: Outcome) -> None:
+        if outcome.again:
+            self._queue.add(uid)
+        for delay_s in (recheck_s, outcome.retry_s):
+            if delay_s is not None:
+                self._queue.add_later(uid, delay_s)
+
+    def _accounts_of(self, record: GroupRecord) -> dict[str, Account]:
+        names = {ranked.name for ranked in record.group.clouds} | {instance.cloud for instance in record.instances}
+        found = {name: self._book.account(record.group.user_id, name) for name in sorted(names)}
+        return {name: account for name, account in found.items() if account is not None}
+
+    def _seen(self, record: GroupRecord, name: str, account: Account, now: datetime) -> AccountView:
+        group, picture = record.group, self._sweeper(account).picture
+        bound = {i.machine_id for i in record.instances if i.cloud == name and i.machine_id is not None}
+        return AccountView(
+            traits=account.traits,
+            swept_at=picture.swept_at,
+            blind=picture.blind,
+            machines=picture.machines(group.uid, bound),
+            hold=self._executor.hold(record, name, account, now),
+            calls_cut_at=self._executor.calls_cut_at(group.uid, name),
+        )
+
+    def _watch(self, accounts: Iterable[Account]) -> None:
+        """Sweepers for these accounts and no others."""
+        wanted = {account.key: account for account in accounts}
+        for key in [key for key in self._sweepers if key not in wanted]:
+            self._sweepers.pop(key)[1].cancel()
+        for account in wanted.values():
+            self._sweeper(account)
+
+    def _sweeper(self, account: Account) -> Sweeper:
+        known = self._sweepers.get(account.key)
+        if known is not None and known[0].account.cloud is account.cloud:
+            return known[0]
+        if known is not None:
+            known[1].cancel()
+        assert self._tasks is not None, "a pass runs only inside run()"
+        sweeper = Sweeper(account, self._gateway_id, self._wake_all, self._clock, self._random, self._sweep_interval_s)
+        self._sweepers[account.key] = (sweeper, self._tasks.create_task(sweeper.run()))
+        return sweeper
+
+    def _wake_all(self, uids: Iterable[str]) -> None:
+        for uid in uids:
+            self._queue.add(uid)
+
+    def _later_after_failure(self, uid: str) -> None:
+        self._failures[uid] = self._failures.get(uid, 0) + 1
+        self._queue.add_later(uid, self._pause_s(self._failures[uid]))
+
+    def _pause_s(self, failures: int) -> float:
+        pause_s = min(PASS_RETRY_S_MAX, PASS_RETRY_S_MIN * 2.0 ** min(failures - 1, 16))
+        return pause_s * self._random.uniform(0.8, 1.0)
+
+    def _forget(self, uid: str) -> None:
+        self._failures.pop(uid, None)
+        self._noted.pop(uid, None)
+        self._backoff.forget(uid)
+        self._executor.forget(uid)

@@ -1,0 +1,251 @@
+"""
+What to do about one group now: a pure function from what is known to a list of actions with reasons.
+
+Owns: the order of the steps, and the steps that compare desired with actual. What it sees is already out of date;
+nothing here depends on its being exact, because the ledger and the clouds check again when the plan is carried out.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from backends.cloud import MachineState
+from reconciler import actions, causes, health, placement, settlement, victims
+from reconciler.draft import Draft
+from reconciler.model import AccountView, GroupView, Instance, InstanceState
+
+LAUNCHES_PER_PASS_MAX = 20
+"""Eucalyptus's figure. Higher: one wrong number costs more before anybody looks. Lower: big groups grow slowly."""
+
+TERMINATE_RESEND_S = 60.0
+"""A cloud that accepted a termination and still shows the machine is asked again after this; they do forget."""
+
+DISMISS_BATCH_MAX = 50
+"""Machines in one terminate call. Higher: one refused call holds up more. Lower: more calls."""
+
+FREEZE_SHARE = 0.2
+"""Karpenter's figure for node repair: more deaths at once than this share say more about us than about them."""
+
+CEILING_FACTOR = 2
+CEILING_EXTRA = 2
+"""
+A group never has more than factor * desired + extra instances in any state: two full sets while one goes and one
+comes, and room for the smallest groups. Whatever goes wrong, the bill has a bound.
+"""
+
+
+def plan(view: GroupView, now: datetime) -> actions.Plan:
+    """What to do now, what is being waited for, and when to look again."""
+    draft = Draft(view, now)
+    settlement.settle(draft)
+    promote(draft)
+    judge(draft)
+    settlement.retry(draft)
+    trim(draft)
+    dismiss(draft)
+    settlement.reap(draft)
+    fill(draft)
+    remove(draft)
+    return draft.plan()
+
+
+def promote(draft: Draft) -> None:
+    """Nothing; pending instances whose machines run are in service."""
+    for instance in list(draft.counting.values()):
+        machine = draft.machine(instance)
+        if instance.state is not InstanceState.PENDING or machine is None or machine.state is not MachineState.RUNNING:
+            continue
+        if draft.sighted(instance.cloud) is not None:
+            draft.do(actions.Promote(instance.key, f"{instance.cloud} shows {machine.machine_id} running"))
+
+
+def judge(draft: Draft) -> None:
+    """Nothing; what the cloud calls dead leaves the ledger, what we conclude or were told is retired."""
+    dead: list[tuple[Instance, health.Dead]] = []
+    for instance in draft.counting.values():
+        if instance.state is InstanceState.CLAIMED:
+            continue
+        verdict = health.judge(instance, draft.view.accounts.get(instance.cloud), draft.machine(instance), draft.now)
+        match verdict:
+            case health.Alive():
+                draft.again_at(verdict.again_at)
+            case health.Unknown():
+                _await_news(draft, instance, verdict)
+            case health.Dead():
+                dead.append((instance, verdict))
+    draft.ailing = {instance.key for instance, _ in dead}
+    frozen = _frozen(draft, dead)
+    certain = [(instance, verdict) for instance, verdict in dead if instance.key not in frozen]
+    _take_out(draft, certain)
+
+
+def trim(draft: Draft) -> None:
+    """Nothing; surplus instances are retired, and those that a lowered cap forces to move elsewhere."""
+    before = len(draft.counting)
+    chosen = victims.choose(draft.counting.values(), before - draft.desired, draft.group, draft.now, draft.ailing)
+    after = before - len(chosen)
+    for victim in chosen:
+        name = victim.instance_id or victim.machine_id or str(victim.key)
+        why = (causes.shrinking(draft.now, before, after), causes.selected(draft.now, name))
+        draft.do(actions.Retire(victim.key, replace=False, because=causes.join((*draft.group.causes, *why))))
+    if after > draft.desired:
+        draft.wait(f"{after - draft.desired} surplus instances are protected, or their launches not settled yet")
+    elif not draft.group.deleting:
+        _move_excess(draft)
+
+
+def dismiss(draft: Draft) -> None:
+    """Nothing; retired machines are terminated at their clouds, and buried once they are certainly gone."""
+    to_send: dict[str, list[int]] = defaultdict(list)
+    for instance in list(draft.terminating.values()):
+        account = draft.sighted(instance.cloud)
+        if account is not None and _must_be_told(draft, instance, account):
+            to_send[instance.cloud].append(instance.key)
+    for cloud, keys in to_send.items():
+        for start in range(0, len(keys), DISMISS_BATCH_MAX):
+            batch = tuple(keys[start : start + DISMISS_BATCH_MAX])
+            draft.do(actions.Dismiss(cloud, batch, "the ledger has retired them"))
+
+
+def fill(draft: Draft) -> None:
+    """Nothing; missing instances are launched, replacements first, within the limits."""
+    missing = draft.desired - len(draft.counting)
+    if missing <= 0:
+        return
+    wanted = min(missing, LAUNCHES_PER_PASS_MAX, _headroom(draft, missing))
+    if wanted <= 0:
+        return
+    placed = placement.place(draft.view, wanted, draft.per_cloud())
+    for reason in placed.reasons:
+        draft.wait(reason)
+    for cloud in placed.unseen:
+        draft.look_at(cloud)
+    draft.again_at(placed.again_at)
+    before = len(draft.counting)
+    started = causes.join((*draft.group.causes, causes.growing(draft.now, before, before + placed.total)))
+    owed = draft.owed
+    for cloud, count in placed.counts:
+        repaid = min(owed, count)
+        owed -= repaid
+        if repaid:
+            draft.do(actions.Launch(cloud, repaid, repaid, causes.replacing(draft.now)))
+        if count > repaid:
+            draft.do(actions.Launch(cloud, count - repaid, 0, started))
+
+
+def remove(draft: Draft) -> None:
+    """Nothing; a group being deleted goes when nothing of it is left."""
+    if not draft.group.deleting:
+        return
+    strays = sum(len(settlement.strays(draft, cloud)) for cloud in draft.machines)
+    left = len(draft.counting) + len(draft.terminating) + strays
+    if left:
+        draft.wait(f"{left} machines of the group are not gone yet")
+    else:
+        draft.do(actions.RemoveGroup("it is being deleted and nothing of it is left"))
+
+
+def _await_news(draft: Draft, instance: Instance, verdict: health.Unknown) -> None:
+    account = draft.sighted(instance.cloud)
+    if account is not None and verdict.again_at is not None:
+        draft.sweep_from(instance.cloud, verdict.again_at)
+
+
+def _frozen(draft: Draft, dead: Iterable[tuple[Instance, health.Dead]]) -> set[int]:
+    """Keys of the deaths that are not believed: too many on one cloud at once, and nobody said so."""
+    concluded: dict[str, list[int]] = defaultdict(list)
+    for instance, verdict in dead:
+        if verdict.concluded:
+            concluded[instance.cloud].append(instance.key)
+    bound = Counter(i.cloud for i in draft.view.instances if i.state.counts and i.state is not InstanceState.CLAIMED)
+    frozen: set[int] = set()
+    for cloud, keys in concluded.items():
+        if len(keys) > 1 and len(keys) > FREEZE_SHARE * bound[cloud] and not draft.group.deleting:
+            frozen.update(keys)
+            draft.wait(
+                f"{len(keys)} of {bound[cloud]} instances on {cloud} look dead at once and {cloud} does not say so: "
+                "none is replaced"
+            )
+    return frozen
+
+
+def _take_out(draft: Draft, dead: list[tuple[Instance, health.Dead]]) -> None:
+    # Only as many replacements are owed as will be missing: a death within a surplus is no loss.
+    missing = max(0, draft.desired - len(draft.counting))
+    room = draft.desired - (len(draft.counting) - len(dead)) - min(draft.owed, missing)
+    for instance, verdict in dead:
+        replace = room > 0
+        room -= replace
+        if verdict.said_by_cloud:
+            draft.do(actions.Bury(instance.key, replace, verdict.cause))
+        elif not draft.group.deleting:
+            draft.do(actions.Retire(instance.key, replace, verdict.cause))
+
+
+def _move_excess(draft: Draft) -> None:
+    """Instances beyond a cap go only as far as others can take their place now."""
+    held = draft.per_cloud()
+    for ranked in draft.group.clouds:
+        excess = 0 if ranked.cap is None else held[ranked.name] - ranked.cap
+        if excess <= 0 or ranked.cap is None:
+            continue
+        missing = draft.desired - len(draft.counting)
+        room = placement.place(draft.view, missing + excess, draft.per_cloud()).total - missing
+        here = [i for i in draft.counting.values() if i.cloud == ranked.name]
+        moving = min(excess, room, LAUNCHES_PER_PASS_MAX - missing)
+        for victim in victims.choose(here, moving, draft.group, draft.now, draft.ailing):
+            because = causes.over_cap(draft.now, ranked.name, ranked.cap)
+            draft.do(actions.Retire(victim.key, replace=False, because=because))
+
+
+def _must_be_told(draft: Draft, instance: Instance, account: AccountView) -> bool:
+    """True when the cloud has to hear of this retirement now; buries it where it is proven gone."""
+    machine, sent_at = draft.machine(instance), instance.terminate_sent_at
+    if instance.machine_id is None:
+        _bury_unborn(draft, instance, account)
+        return False
+    if machine is None and sent_at is not None:
+        _bury_absent(draft, instance, account, sent_at)
+        return False
+    if machine is None:
+        return True
+    if machine.state is MachineState.TERMINATED:
+        draft.do(actions.Bury(instance.key, replace=False, because=f"{instance.cloud} shows it terminated"))
+        return False
+    if machine.mark is None or machine.mark.group_uid != draft.group.uid:
+        draft.wait(f"{machine.machine_id} on {instance.cloud} does not bear this group's mark: it is not touched")
+        return False
+    if sent_at is None:
+        return True
+    if machine.state is MachineState.SHUTTING_DOWN:
+        return False
+    resend_at = sent_at + timedelta(seconds=TERMINATE_RESEND_S)
+    if draft.now < resend_at:
+        draft.again_at(resend_at)
+    return draft.now >= resend_at
+
+
+def _bury_absent(draft: Draft, instance: Instance, account: AccountView, sent_at: datetime) -> None:
+    due = max(sent_at, health.visible_from(instance, account))
+    if account.swept_at is not None and account.swept_at > due:
+        draft.do(actions.Bury(instance.key, replace=False, because=f"{instance.cloud} does not show it any more"))
+    else:
+        draft.sweep_from(instance.cloud, due)
+
+
+def _bury_unborn(draft: Draft, instance: Instance, account: AccountView) -> None:
+    due = settlement.proof_from((instance,), account, weak=False)
+    if account.swept_at is not None and account.swept_at > due:
+        draft.do(actions.Bury(instance.key, replace=False, because="it never became a machine"))
+    else:
+        draft.sweep_from(instance.cloud, due)
+
+
+def _headroom(draft: Draft, missing: int) -> int:
+    """Launches that the ceiling on instances in any state leaves; less than *missing* is something to wait for."""
+    ceiling = CEILING_FACTOR * draft.desired + CEILING_EXTRA
+    strays = sum(len(settlement.strays(draft, cloud)) for cloud in draft.machines)
+    present = len(draft.counting) + len(draft.terminating) + strays
+    if ceiling - present < missing:
+        draft.wait(f"{present} machines of the group are still there; more than {ceiling} at once are not allowed")
+    return ceiling - present

@@ -1,0 +1,323 @@
+"""
+What no plan may ever do, whoever made it: the last check before effects.
+
+Owns: the list of prohibitions, written without a line of the planner's code, so that a mistake there is caught here.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from backends.cloud import Machine, MachineState
+from reconciler import actions
+from reconciler.model import AccountView, GroupView, Instance, InstanceState
+
+LAUNCHES_MAX = 20
+"""In one plan, resent ones aside. The planner has the same limit for its own reasons."""
+
+GONE = (MachineState.TERMINATED, MachineState.SHUTTING_DOWN)
+
+
+class RailBreach(Exception):  # noqa: N818 - the breach of a rail, not the failure of a call
+    """The plan would do what must never be done; nothing of it is carried out."""
+
+
+class _Known:
+    """The view with its instances and machines under their keys: groups may have thousands."""
+
+    def __init__(self, view: GroupView) -> None:
+        self.view = view
+        self._instances = {instance.key: instance for instance in view.instances}
+        self._machines = {
+            (cloud, machine.machine_id): machine
+            for cloud, account in view.accounts.items()
+            for machine in account.machines
+        }
+
+    def instance(self, key: int) -> Instance | None:
+        return self._instances.get(key)
+
+    def instances(self, *keys: int) -> list[Instance]:
+        return [self._instances[key] for key in keys if key in self._instances]
+
+    def machine(self, instance: Instance) -> Machine | None:
+        return self._machines.get((instance.cloud, instance.machine_id or ""))
+
+    def sighted(self, cloud: str) -> AccountView | None:
+        account = self.view.accounts.get(cloud)
+        return account if account is not None and account.blind is None and account.swept_at is not None else None
+
+    def ours(self, machine: Machine) -> bool:
+        return machine.mark is not None and machine.mark.group_uid == self.view.group.uid
+
+
+def check(view: GroupView, plan: actions.Plan) -> None:
+    """
+    Nothing, when the plan keeps to the rails.
+
+    Raises:
+        RailBreach: with every rule that it breaks.
+
+    """
+    known = _Known(view)
+    breaches = [
+        *_strangers(known, plan),
+        *_settling(known, plan),
+        *_endings(known, plan),
+        *_dismissals(known, plan),
+        *_reaping(known, plan),
+        *_launching(known, plan),
+        *_scale_in(known, plan),
+        *_mass_retirement(known, plan),
+        *_removal(known, plan),
+    ]
+    if breaches:
+        raise RailBreach(f"group {view.group.uid}: " + "; ".join(breaches))
+
+
+def _strangers(known: _Known, plan: actions.Plan) -> Iterator[str]:
+    of_this_group = {instance.key for instance in known.view.instances}
+    ended: Counter[int] = Counter()
+    for action in plan.actions:
+        keys = _keys(action)
+        if not of_this_group.issuperset(keys):
+            yield f"{type(action).__name__} of an instance that is not of this group"
+        if not isinstance(action, actions.Dismiss | actions.Promote):
+            ended.update(keys)
+    for key, times in ended.items():
+        if times > 1:
+            yield f"instance {key} is settled {times} times"
+
+
+def _settling(known: _Known, plan: actions.Plan) -> Iterator[str]:
+    bound = {
+        (instance.cloud, instance.machine_id) for instance in known.view.instances if instance.machine_id is not None
+    }
+    for action in plan.actions:
+        if isinstance(action, actions.Bind):
+            claim = known.instance(action.instance_key)
+            if claim is None or claim.state is not InstanceState.CLAIMED:
+                yield "Bind of what is no claim"
+                continue
+            mark = action.machine.mark
+            if mark is None or (mark.group_uid, mark.token) != (known.view.group.uid, claim.token):
+                yield f"Bind of {action.machine.machine_id}, whose mark is not the claim's"
+            if (claim.cloud, action.machine.machine_id) in bound:
+                yield f"{action.machine.machine_id} is bound twice"
+            bound.add((claim.cloud, action.machine.machine_id))
+        elif isinstance(action, actions.Promote):
+            instance = known.instance(action.instance_key)
+            machine = None if instance is None else known.machine(instance)
+            if instance is None or instance.state is not InstanceState.PENDING or machine is None:
+                yield "Promote of what is not pending"
+            elif machine.state is not MachineState.RUNNING:
+                yield f"Promote of {machine.machine_id}, which does not run"
+
+
+def _endings(known: _Known, plan: actions.Plan) -> Iterator[str]:
+    for action in plan.actions:
+        if isinstance(action, actions.Bury):
+            instance = known.instance(action.instance_key)
+            if instance is not None and not _proven_gone(known, instance):
+                yield f"Bury of instance {instance.key}, which is not proven gone"
+        elif isinstance(action, actions.Abandon):
+            for key in action.instance_keys:
+                claim = known.instance(key)
+                if claim is not None and not _came_to_nothing(known, claim):
+                    yield f"Abandon of instance {key}, whose launch may have happened"
+        elif isinstance(action, actions.Retire):
+            instance = known.instance(action.instance_key)
+            if instance is not None and instance.state not in {InstanceState.PENDING, InstanceState.IN_SERVICE}:
+                yield f"Retire of instance {instance.key}, which is {instance.state}"
+
+
+def _dismissals(known: _Known, plan: actions.Plan) -> Iterator[str]:
+    retired = {action.instance_key for action in plan.actions if isinstance(action, actions.Retire)}
+    for action in plan.actions:
+        if not isinstance(action, actions.Dismiss):
+            continue
+        if known.sighted(action.cloud) is None:
+            yield f"Dismiss on {action.cloud}, which cannot be seen"
+        for instance in (known.instance(key) for key in action.instance_keys):
+            if instance is None:
+                continue
+            if instance.cloud != action.cloud or instance.machine_id is None:
+                yield f"Dismiss of instance {instance.key}, which has no machine on {action.cloud}"
+            if instance.state is not InstanceState.TERMINATING and instance.key not in retired:
+                yield f"Dismiss of instance {instance.key} before it is retired"
+            machine = known.machine(instance)
+            if machine is not None and not known.ours(machine):
+                yield f"Dismiss of {machine.machine_id}, which does not bear the group's mark"
+
+
+def _reaping(known: _Known, plan: actions.Plan) -> Iterator[str]:
+    kept = {(instance.cloud, instance.machine_id) for instance in known.view.instances}
+    for action in plan.actions:
+        if isinstance(action, actions.Bind):
+            claim = known.instance(action.instance_key)
+            kept.add((claim.cloud if claim else "", action.machine.machine_id))
+    for action in plan.actions:
+        if not isinstance(action, actions.Reap):
+            continue
+        account = known.sighted(action.cloud)
+        if account is None:
+            yield f"Reap on {action.cloud}, which cannot be seen"
+            continue
+        shown = {machine.machine_id: machine for machine in account.machines}
+        for machine_id in action.machine_ids:
+            if machine_id not in shown or not known.ours(shown[machine_id]):
+                yield f"Reap of {machine_id}, which does not bear the group's mark"
+            if (action.cloud, machine_id) in kept:
+                yield f"Reap of {machine_id}, for which an instance stands"
+
+
+def _launching(known: _Known, plan: actions.Plan) -> Iterator[str]:
+    launches = [action for action in plan.actions if isinstance(action, actions.Launch)]
+    resends = [action for action in plan.actions if isinstance(action, actions.Resend)]
+    if (launches or resends) and known.view.group.deleting:
+        yield "Launch for a group that is being deleted"
+    calls: list[actions.Launch | actions.Resend] = [*launches, *resends]
+    for action in calls:
+        account = known.sighted(action.cloud)
+        if account is None or account.hold is not None:
+            yield f"launch on {action.cloud}, which cannot be seen or is held back"
+        if action.cloud not in known.view.record.sources:
+            yield f"launch on {action.cloud} without a launch configuration"
+    for resend in resends:
+        for claim in (known.instance(key) for key in resend.instance_keys):
+            if claim is None or (claim.state, claim.cloud, claim.token) != (
+                InstanceState.CLAIMED,
+                resend.cloud,
+                resend.token,
+            ):
+                yield "Resend of what is no claim of its token"
+    if launches:
+        yield from _amounts(known, plan, launches)
+
+
+def _amounts(known: _Known, plan: actions.Plan, launches: list[actions.Launch]) -> Iterator[str]:
+    if any(launch.count < 1 or not 0 <= launch.replacing <= launch.count for launch in launches):
+        yield "a launch of nothing, or of more replacements than machines"
+    new = sum(launch.count for launch in launches)
+    if new > LAUNCHES_MAX:
+        yield f"{new} launches in one plan"
+    counting = Counter(instance.cloud for instance in _staying(known, plan))
+    for launch in launches:
+        counting[launch.cloud] += launch.count
+    if counting.total() > known.view.group.desired:
+        yield f"{counting.total()} instances where {known.view.group.desired} are desired"
+    present = len(known.view.instances) - len(_leaving(plan)) + new
+    if present > 2 * known.view.group.desired + 2:
+        yield f"{present} machines in any state where {known.view.group.desired} are desired"
+    caps = {ranked.name: ranked.cap for ranked in known.view.group.clouds}
+    for cloud in {launch.cloud for launch in launches}:
+        cap = caps.get(cloud)
+        if cloud not in caps or (cap is not None and counting[cloud] > cap):
+            yield f"{counting[cloud]} instances on {cloud}, which may hold {cap or 0}"
+
+
+def _scale_in(known: _Known, plan: actions.Plan) -> Iterator[str]:
+    if known.view.group.deleting:
+        return
+    surplus: list[Instance] = [
+        instance
+        for action in plan.actions
+        if isinstance(action, actions.Retire) and not action.replace
+        for instance in known.instances(action.instance_key)
+    ]
+    for instance in surplus:
+        if instance.protected and not _unwell(known, instance):
+            yield f"scale-in of instance {instance.key}, which is protected"
+    staying = Counter(instance.cloud for instance in _staying(known, plan))
+    before = staying + Counter(instance.cloud for instance in surplus)
+    over_caps = sum(max(0, before[r.name] - r.cap) for r in known.view.group.clouds if r.cap is not None)
+    short = known.view.group.desired - staying.total()
+    if min(len(surplus), short) > over_caps:
+        yield f"scale-in to {staying.total()} instances where {known.view.group.desired} are desired"
+
+
+def _mass_retirement(known: _Known, plan: actions.Plan) -> Iterator[str]:
+    if known.view.group.deleting:
+        return
+    replaced: Counter[str] = Counter()
+    for action in plan.actions:
+        instance = known.instance(action.instance_key) if isinstance(action, actions.Retire) else None
+        if not isinstance(action, actions.Retire) or instance is None or not action.replace:
+            continue
+        if known.sighted(instance.cloud) is None:
+            yield f"replacement of instance {instance.key} on {instance.cloud}, which cannot be seen"
+        if instance.healthy:
+            replaced[instance.cloud] += 1
+    for cloud, count in replaced.items():
+        bound = [i for i in known.view.instances if i.cloud == cloud and i.machine_id is not None and i.state.counts]
+        if count > 1 and 5 * count > len(bound):
+            yield f"{count} of {len(bound)} instances on {cloud} replaced at once on a conclusion"
+
+
+def _removal(known: _Known, plan: actions.Plan) -> Iterator[str]:
+    if not any(isinstance(action, actions.RemoveGroup) for action in plan.actions):
+        return
+    if not known.view.group.deleting:
+        yield "removal of a group that nobody deletes"
+    if len(_leaving(plan)) < len(known.view.instances):
+        yield "removal of a group that still has instances"
+
+
+def _keys(action: actions.Action) -> tuple[int, ...]:
+    match action:
+        case actions.Bind() | actions.Promote() | actions.Bury() | actions.Retire():
+            return (action.instance_key,)
+        case actions.Abandon() | actions.Dismiss() | actions.Resend():
+            return action.instance_keys
+        case actions.Launch() | actions.Reap() | actions.RemoveGroup():
+            return ()
+
+
+def _leaving(plan: actions.Plan) -> set[int]:
+    keys: set[int] = set()
+    for action in plan.actions:
+        if isinstance(action, actions.Bury | actions.Abandon):
+            keys.update(_keys(action))
+    return keys
+
+
+def _staying(known: _Known, plan: actions.Plan) -> list[Instance]:
+    out = _leaving(plan) | {action.instance_key for action in plan.actions if isinstance(action, actions.Retire)}
+    return [i for i in known.view.instances if i.state is not InstanceState.TERMINATING and i.key not in out]
+
+
+def _unwell(known: _Known, instance: Instance) -> bool:
+    machine = known.machine(instance)
+    return not instance.healthy or machine is None or machine.state is not MachineState.RUNNING
+
+
+def _proven_gone(known: _Known, instance: Instance) -> bool:
+    account = known.sighted(instance.cloud)
+    if account is None or account.swept_at is None or instance.state is InstanceState.CLAIMED:
+        return False
+    machine = known.machine(instance)
+    if machine is not None:
+        return machine.state in GONE
+    if instance.state is not InstanceState.TERMINATING:
+        return False
+    return instance.machine_id is None or (
+        instance.terminate_sent_at is not None and account.swept_at > instance.terminate_sent_at
+    )
+
+
+def _came_to_nothing(known: _Known, claim: Instance) -> bool:
+    account = known.sighted(claim.cloud)
+    if claim.state is not InstanceState.CLAIMED or account is None or account.swept_at is None:
+        return False
+    bound = {instance.machine_id for instance in known.view.instances if instance.cloud == claim.cloud}
+    awaiting = [
+        i for i in known.view.instances if (i.cloud, i.token, i.state) == (claim.cloud, claim.token, claim.state)
+    ]
+    born = [
+        machine
+        for machine in account.machines
+        if machine.mark is not None
+        and (machine.mark.group_uid, machine.mark.token) == (known.view.group.uid, claim.token)
+        and machine.machine_id not in bound
+    ]
+    living = [machine for machine in born if machine.state not in GONE]
+    return len(living) < len(awaiting) and (bool(born) or account.swept_at > claim.claimed_at)

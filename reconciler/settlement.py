@@ -1,0 +1,168 @@
+"""
+What became of launches: claims against the machines that sweeps show, and machines that nobody claimed.
+
+Owns: the proof that a claim came to something or to nothing, and the list of leaks. Four of the planner's steps.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from backends.cloud import Machine, MachineState
+from reconciler import actions
+from reconciler.draft import Draft
+from reconciler.model import AccountView, Instance
+
+REAP_AFTER_S = 150.0
+"""Age of an unclaimed machine before it is a leak. Lower: a delayed listing kills. Higher: leaks cost money longer."""
+
+REAP_SHARE = 0.2
+"""Of a group's size. More unclaimed machines than this, and than one, look like a ledger restored from a backup."""
+
+OVER = frozenset({MachineState.TERMINATED, MachineState.SHUTTING_DOWN})
+
+
+def settle(draft: Draft) -> None:
+    """Nothing; claims whose machines are shown are bound, those whose machines died already are given up."""
+    batches: dict[tuple[str, str], list[Instance]] = defaultdict(list)
+    for claim in draft.claims():
+        batches[claim.cloud, claim.token].append(claim)
+    for (cloud, token), claims in batches.items():
+        account = draft.sighted(cloud)
+        if account is None:
+            continue
+        pairs = match(claims, _unbound(draft, cloud, token))
+        for claim, machine in pairs:
+            _settle_one(draft, claim, machine)
+        settled = {claim.key for claim, _ in pairs}
+        lost = [claim for claim in claims if claim.key not in settled]
+        if lost:
+            draft.lost[cloud, token] = lost
+
+
+def match(claims: Sequence[Instance], machines: Sequence[Machine]) -> list[tuple[Instance, Machine]]:
+    """Claims of one token with its machines: by index where the cloud kept it, the rest in order."""
+    free = {machine.machine_id: machine for machine in sorted(machines, key=lambda machine: machine.machine_id)}
+    by_index = {machine.index: machine for machine in free.values() if machine.index is not None}
+    pairs: list[tuple[Instance, Machine]] = []
+    without: list[Instance] = []
+    for claim in sorted(claims, key=lambda claim: claim.index):
+        machine = by_index.get(claim.index)
+        if machine is None:
+            without.append(claim)
+        else:
+            pairs.append((claim, free.pop(machine.machine_id)))
+    # Those that live first: a claim must not be buried with a dead machine while a living one goes unclaimed.
+    rest = sorted(free.values(), key=lambda machine: machine.state in OVER)
+    return pairs + list(zip(without, rest, strict=False))
+
+
+def retry(draft: Draft) -> None:
+    """Nothing; claims that came to nothing are launched again with their own token, or given up."""
+    for (cloud, token), claims in draft.lost.items():
+        account = draft.sighted(cloud)
+        if account is None or account.swept_at is None:
+            continue
+        surplus = len(draft.counting) - draft.desired
+        repeatable = surplus <= 0 and _repeatable(draft, cloud, token, claims)
+        due = proof_from(claims, account, weak=repeatable and account.traits.token_is_idempotent)
+        if account.swept_at <= due:
+            draft.wait(f"the outcome of {len(claims)} launches on {cloud} is not known yet")
+            draft.sweep_from(cloud, due)
+        elif not repeatable:
+            keys = tuple(claim.key for claim in claims)
+            draft.do(actions.Abandon(keys, f"{cloud} shows no machine of launch {token}"))
+        elif account.hold is not None:
+            draft.wait(f"the launch on {cloud} is repeated after the back-off: {account.hold.reason}")
+            draft.again_at(account.hold.until)
+        else:
+            keys = tuple(claim.key for claim in claims)
+            draft.do(actions.Resend(cloud, token, keys, f"{cloud} shows no machine of launch {token}"))
+
+
+def proof_from(claims: Sequence[Instance], account: AccountView, *, weak: bool) -> datetime:
+    """
+    A complete sweep that began after this and shows nothing proves that nothing came of the claims.
+
+    A *weak* proof disregards calls that were cut off: it is enough to repeat a token that launches nothing twice.
+    """
+    since = max(claim.claimed_at for claim in claims)
+    if not weak and account.calls_cut_at is not None:
+        since = max(since, account.calls_cut_at)
+    return since + timedelta(seconds=account.traits.visible_after_s)
+
+
+def reap(draft: Draft) -> None:
+    """Nothing; machines that bear the group's mark and that no instance stands for are terminated."""
+    unclaimed = {name: strays(draft, name) for name in sorted(draft.machines) if _believed(draft, name)}
+    total = sum(len(machines) for machines in unclaimed.values())
+    few = total <= max(1.0, REAP_SHARE * len(draft.view.instances))
+    tokens = {(instance.cloud, instance.token) for instance in draft.view.instances}
+    for cloud, machines in unclaimed.items():
+        doomed = []
+        for machine in machines:
+            due = machine.launched_at + timedelta(seconds=REAP_AFTER_S)
+            known = machine.mark is not None and (cloud, machine.mark.token) in tokens
+            if draft.now < due and not draft.group.deleting:
+                draft.again_at(due)
+            elif few or known or draft.group.deleting:
+                doomed.append(machine.machine_id)
+            else:
+                draft.wait(f"{cloud} shows {machine.machine_id} of this group, which is not on record: left alone")
+        if doomed:
+            draft.do(actions.Reap(cloud, tuple(doomed), "no instance of the group stands for it"))
+
+
+def strays(draft: Draft, cloud: str) -> list[Machine]:
+    """Living machines with the group's mark that are neither bound nor awaited by a claim."""
+    awaited = {claim.token for claim in draft.claims() if claim.cloud == cloud}
+    return [
+        machine
+        for machine in draft.machines.get(cloud, {}).values()
+        if machine.mark is not None
+        and machine.mark.group_uid == draft.group.uid
+        and machine.state not in OVER
+        and machine.machine_id not in draft.bound[cloud]
+        and machine.mark.token not in awaited
+    ]
+
+
+def _believed(draft: Draft, cloud: str) -> bool:
+    account = draft.view.accounts[cloud]
+    return account.blind is None and account.swept_at is not None
+
+
+def _unbound(draft: Draft, cloud: str, token: str) -> list[Machine]:
+    return [
+        machine
+        for machine in draft.machines[cloud].values()
+        if machine.mark is not None
+        and machine.mark.group_uid == draft.group.uid
+        and machine.mark.token == token
+        and machine.machine_id not in draft.bound[cloud]
+    ]
+
+
+def _settle_one(draft: Draft, claim: Instance, machine: Machine) -> None:
+    if machine.state in OVER:
+        draft.do(actions.Abandon((claim.key,), f"{machine.machine_id} was terminated before it was recorded"))
+    else:
+        draft.do(actions.Bind(claim.key, machine, f"{claim.cloud} shows the machine of launch {claim.token}"))
+
+
+def _repeatable(draft: Draft, cloud: str, token: str, claims: Sequence[Instance]) -> bool:
+    """
+    True when the very same call can be made again.
+
+    Clouds compare the parameters of a repeated token (EC2: IdempotentParameterMismatch), so the batch has to be whole
+    and what it launches unchanged.
+    """
+    source = draft.view.record.sources.get(cloud)
+    batch = [i for i in draft.view.instances if (i.cloud, i.token) == (cloud, token)]
+    return (
+        not draft.group.deleting
+        and source is not None
+        and any(ranked.name == cloud for ranked in draft.group.clouds)
+        and all(claim.launch_configuration == source.launch_configuration for claim in claims)
+        and [claim.index for claim in claims] == list(range(len(batch)))
+    )

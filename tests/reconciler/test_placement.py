@@ -1,0 +1,88 @@
+"""Which cloud launches next."""
+
+import pytest
+
+from reconciler import placement
+from reconciler.model import RankedCloud
+from tests.reconciler.views import NOW, account, gone_blind, held, instance, view
+
+HOTEL, SIERRA = RankedCloud("hotel"), RankedCloud("sierra")
+
+
+@pytest.mark.parametrize(
+    ("clouds", "counting", "wanted", "expected"),
+    [
+        pytest.param((HOTEL, SIERRA), {}, 5, {"hotel": 5}, id="first rank takes all"),
+        pytest.param((RankedCloud("hotel", 2), SIERRA), {}, 5, {"hotel": 2, "sierra": 3}, id="cap overflows"),
+        pytest.param((RankedCloud("hotel", 2), SIERRA), {"hotel": 1}, 3, {"hotel": 1, "sierra": 2}, id="living count"),
+        pytest.param((RankedCloud("hotel", 2), SIERRA), {"hotel": 7}, 1, {"sierra": 1}, id="beyond its cap already"),
+        pytest.param((RankedCloud("hotel", 2), RankedCloud("sierra", 1)), {}, 5, {"hotel": 2, "sierra": 1}, id="full"),
+        pytest.param((), {}, 5, {}, id="no cloud"),
+    ],
+)
+def test_ranks_are_filled_in_order(clouds, counting, wanted, expected):
+    """Never beyond a cap; what finds no place is explained."""
+    placed = placement.place(view(wanted, clouds=clouds), wanted, counting)
+
+    assert dict(placed.counts) == expected
+    assert bool(placed.reasons) == (placed.total < wanted)
+
+
+@pytest.mark.parametrize(
+    ("hotel", "reason"),
+    [
+        pytest.param(gone_blind("timeout"), "hotel does not answer: timeout", id="blind"),
+        pytest.param(account(hold=held()), "back-off on hotel until 2013-08-19T21:00:30Z: hotel is full", id="held"),
+    ],
+)
+def test_a_cloud_that_cannot_launch_is_passed_over(hotel, reason):
+    """The next rank takes over at once; alone, the obstacle is what the group waits for."""
+    both = view(2, clouds=(HOTEL, SIERRA), accounts={"hotel": hotel})
+    alone = view(2, clouds=(HOTEL,), accounts={"hotel": hotel})
+
+    assert placement.place(both, 2, {}) == placement.Placement((("sierra", 2),))
+    assert placement.place(alone, 2, {}).counts == ()
+    assert placement.place(alone, 2, {}).reasons == (reason,)
+
+
+def test_the_end_of_a_back_off_is_worth_another_look():
+    """The earliest one, when several clouds are held."""
+    placed = placement.place(view(1, accounts={"hotel": account(hold=held())}), 1, {})
+
+    assert placed.again_at is not None
+    assert (placed.again_at - NOW).total_seconds() == 30
+
+
+def test_a_cloud_without_a_launch_configuration_is_reported():
+    """It is skipped, not an error."""
+    placed = placement.place(view(2, clouds=(HOTEL, SIERRA), sources=["sierra"]), 2, {})
+    stuck = placement.place(view(2, clouds=(HOTEL,), sources=[]), 2, {})
+
+    assert placed.counts == (("sierra", 2),)
+    assert stuck.reasons == ("the group has no launch configuration for hotel",)
+
+
+def test_a_cloud_without_an_account_is_reported():
+    """Its credentials were taken away while the group still names it."""
+    without = view(2, clouds=(HOTEL,))
+    placed = placement.place(type(without)(without.record, {}), 2, {})
+
+    assert placed.reasons == ("there is no account on hotel",)
+
+
+def test_a_cloud_that_is_about_to_be_seen_keeps_its_share():
+    """After a restart the lower ranks must not be filled only because their sweeps came back first."""
+    starting = view(5, clouds=(RankedCloud("hotel", 3), SIERRA), accounts={"hotel": account(swept_at=None)})
+
+    placed = placement.place(starting, 5, {})
+
+    assert placed.counts == (("sierra", 2),)
+    assert placed.unseen == {"hotel"}
+    assert placed.reasons == ("hotel has not been looked at yet",)
+
+
+def test_instances_on_a_blind_cloud_count_as_living():
+    """They fill their cloud's cap."""
+    blind = view(3, [instance(1), instance(2)], accounts={"hotel": gone_blind()})
+
+    assert placement.living(blind) == {"hotel": 2}

@@ -1,0 +1,44 @@
+"""
+An event loop whose time jumps to the next timer when nothing is ready: hours pass in milliseconds, nothing sleeps.
+
+Owns: that loop and the calendar derived from it. Works for code without threads and sockets.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+EPOCH = datetime(2013, 8, 19, 20, 0, tzinfo=UTC)
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """Time stands still while there is work, and jumps when there is none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now_s = 0.0
+
+    def time(self) -> float:
+        """Seconds since the loop was made, all of them imaginary."""
+        return self._now_s
+
+    def _run_once(self) -> None:
+        if not self._ready:  # type: ignore[attr-defined]
+            if not self._scheduled:  # type: ignore[attr-defined]
+                raise RuntimeError("nothing is ready and no timer is set: this test waits for ever")
+            self._now_s = max(self._now_s, self._scheduled[0].when())  # type: ignore[attr-defined]
+        super()._run_once()  # type: ignore[misc]
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """The result of *main*, run to its end in virtual time."""
+    with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
+        return runner.run(main)
+
+
+def now() -> datetime:
+    """The calendar time of the running loop."""
+    return EPOCH + timedelta(seconds=asyncio.get_running_loop().time())

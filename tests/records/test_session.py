@@ -1,0 +1,137 @@
+"""Transactions: what a job leaves behind, alone and in company."""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from phantom_gateway.records import users
+from phantom_gateway.records.session import Connection, Database, RecordsUnavailable, sqlite_url
+from phantom_gateway.records.tables import metadata
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where the database is; its name has characters that mean something in a URL."""
+    return tmp_path / "a?b#c %41.db"
+
+
+@pytest.fixture
+def database(file: Path) -> Iterator[Database]:
+    """A database with the newest schema."""
+    database = Database(sqlite_url(file))
+    database.migrate()
+    yield database
+    database.close()
+
+
+def facts(database: Database) -> set[str]:
+    """The names of all facts recorded."""
+    return set(database.read_now(lambda c: c.execute(sa.text("select name from gateway")).scalars().all()))
+
+
+def failing(connection: Connection) -> None:
+    """Writes, then fails."""
+    users.record_fact(connection, "half", "done")
+    raise ValueError("no")
+
+
+def test_the_migrated_schema_is_the_one_the_code_uses(database: Database) -> None:
+    """Nothing is in the tables of the code that no migration made, and the other way round."""
+
+    def job(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    assert database.read_now(job) == []
+
+
+def test_migrating_twice_changes_nothing(database: Database, file: Path) -> None:
+    """Every start migrates; a database that is up to date stays as it is."""
+    database.write_now(lambda connection: users.record_fact(connection, "kept", "yes"))
+    database.migrate()
+
+    assert facts(database) == {"kept"}
+    assert file.exists()
+
+
+async def test_a_failed_job_leaves_nothing_behind(database: Database) -> None:
+    """Its error reaches the caller, and only the caller."""
+    with pytest.raises(ValueError, match="no"):
+        await database.write(failing)
+
+    assert facts(database) == set()
+
+
+async def test_jobs_committed_together_fail_alone(database: Database) -> None:
+    """Of a hundred jobs that share commits, the failing ones leave nothing and the others everything."""
+    jobs = [
+        database.write(failing if n % 3 == 0 else lambda c, n=n: users.record_fact(c, f"fact {n}", "x"))  # type: ignore[misc]
+        for n in range(100)
+    ]
+
+    outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+
+    assert [isinstance(outcome, ValueError) for outcome in outcomes] == [n % 3 == 0 for n in range(100)]
+    assert facts(database) == {f"fact {n}" for n in range(100) if n % 3}
+
+
+async def test_a_write_is_on_disk_when_it_is_answered(database: Database, file: Path) -> None:
+    """A second connection sees it at once, without the first being closed."""
+    await database.write(lambda connection: users.record_fact(connection, "durable", "x"))
+
+    other = sqlite3.connect(file)
+    assert other.execute("select name from gateway").fetchall() == [("durable",)]
+    assert database.read_now(lambda c: c.exec_driver_sql("pragma synchronous").scalar()) == 2  # FULL
+    other.close()
+
+
+async def test_a_reader_sees_one_moment(database: Database) -> None:
+    """What is committed while a read goes on is not part of it."""
+
+    def job(connection: Connection) -> tuple[int, int]:
+        count = sa.text("select count(*) from gateway")
+        before = connection.execute(count).scalar_one()
+        database.write_now(lambda writer: users.record_fact(writer, "meanwhile", "x"))
+        return before, connection.execute(count).scalar_one()
+
+    assert await database.read(job) == (0, 0)
+    assert facts(database) == {"meanwhile"}
+
+
+async def test_a_database_in_trouble_is_told_as_such(database: Database) -> None:
+    """What the database refuses is RecordsUnavailable, for reads and writes, and it recovers by itself."""
+
+    def broken(connection: Connection) -> None:
+        connection.exec_driver_sql("select * from no_such_table")
+
+    with pytest.raises(RecordsUnavailable):
+        await database.read(broken)
+    with pytest.raises(RecordsUnavailable):
+        await database.write(broken)
+
+    await database.write(lambda connection: users.record_fact(connection, "again", "x"))
+    assert facts(database) == {"again"}
+
+
+async def test_a_closed_database_refuses_writes(file: Path) -> None:
+    """Jobs that waited are finished, later ones are told at once."""
+    database = Database(sqlite_url(file))
+    database.migrate()
+    waiting = [
+        asyncio.ensure_future(database.write(lambda c, n=n: users.record_fact(c, f"fact {n}", "x")))  # type: ignore[misc]
+        for n in range(5)
+    ]
+    await asyncio.sleep(0)
+    await asyncio.to_thread(database.close)
+    await asyncio.gather(*waiting)
+
+    with pytest.raises(RecordsUnavailable):
+        await database.write(failing)
+    other = sqlite3.connect(file)
+    assert other.execute("select count(*) from gateway").fetchall() == [(5,)]
+    other.close()

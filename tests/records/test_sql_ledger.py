@@ -1,0 +1,149 @@
+"""The database's ledger keeps the contract that the oracle in memory keeps."""
+
+import itertools
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phantom_gateway.config import UserSettings
+from phantom_gateway.installation import add_user
+from phantom_gateway.keyring import Keyring, new_key
+from phantom_gateway.records import activities, groups, launch_configurations
+from phantom_gateway.records.ledger import SqlLedger
+from phantom_gateway.records.session import Connection, Database, sqlite_url
+from phantom_gateway.secret import Secret
+from tests.phantom_gateway.office import empty_database
+from tests.reconciler.ledger_contract import NOW, LedgerContract
+
+
+class SqlSeeder:
+    """Makes groups as the operations do, without their rules."""
+
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        self.database = database
+        settings = UserSettings(
+            name="alice", access_key_id="AKIAALICEALICEALICE1", secret_access_key=Secret("s"), account_id="1" * 12
+        )
+        self.user = database.write_now(lambda connection: add_user(connection, keyring, settings, NOW))
+
+    async def add_group(
+        self,
+        uid: str,
+        name: str,
+        minimum: int,
+        maximum: int,
+        desired: int,
+        clouds: Sequence[str] = ("hotel",),
+        generation: int = 1,
+    ) -> None:
+        """A group with a launch configuration of its own on each cloud."""
+
+        def job(connection: Connection) -> None:
+            for cloud in clouds:
+                launch_configurations.add(
+                    connection,
+                    self.user.id,
+                    name=f"{name}@{cloud}",
+                    base_name=name,
+                    cloud=cloud,
+                    uid=f"{uid}-{cloud}",
+                    image_id="hello",
+                    instance_type="m1.small",
+                    key_name=None,
+                    user_data_sealed=None,
+                    settings={},
+                    created_at=NOW,
+                )
+            values: dict[str, Any] = {
+                "uid": uid,
+                "user_id": self.user.id,
+                "name": name,
+                "launch_configuration": f"{name}@{clouds[0]}",
+                "minimum": minimum,
+                "maximum": maximum,
+                "desired": desired,
+                "cooldown_s": 300,
+                "zones": list(clouds),
+                "termination_policies": ["Default"],
+                "new_instances_protected": False,
+                "settings": {},
+                "causes": [],
+                "created_at": NOW,
+                "generation": generation,
+            }
+            groups.add(connection, values)
+
+        await self.database.write(job)
+
+    async def set_desired(self, uid: str, desired: int) -> None:
+        """Another desired capacity."""
+        await self._change(uid, {"desired": desired})
+
+    async def mark_deleting(self, uid: str) -> None:
+        """The group is being deleted."""
+        await self._change(uid, {"deleting": True})
+
+    async def activities(self, uid: str) -> list[tuple[str, str, str, str | None]]:
+        """(description, status code, cause, status message), oldest first."""
+
+        def job(connection: Connection) -> list[tuple[str, str, str, str | None]]:
+            rows = activities.page(
+                connection,
+                self.user.id,
+                group_name=None,
+                activity_ids=None,
+                include_deleted=True,
+                after=None,
+                size=1000,
+            )
+            rows.sort(key=lambda row: row.id)
+            return [
+                (row.description, row.status_code, row.cause, row.status_message)
+                for row in rows
+                if row.group_uid == uid
+            ]
+
+        return await self.database.read(job)
+
+    async def _change(self, uid: str, values: dict[str, Any]) -> None:
+        def job(connection: Connection) -> None:
+            group = groups.by_uid(connection, uid)
+            assert group is not None
+            groups.change(connection, group.id, values)
+
+        await self.database.write(job)
+
+
+@pytest.fixture
+def keyring() -> Keyring:
+    """A keyring of the test's own."""
+    return Keyring([new_key()], "the test")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """An empty database with the newest schema."""
+    shutil.copy(empty_database(), tmp_path / "ledger.db")
+    database = Database(sqlite_url(tmp_path / "ledger.db"))
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def seed(database: Database, keyring: Keyring) -> SqlSeeder:
+    """The words that make groups."""
+    return SqlSeeder(database, keyring)
+
+
+@pytest.fixture
+def ledger(database: Database, keyring: Keyring) -> SqlLedger:
+    """The ledger under test."""
+    numbers = itertools.count(1)
+    return SqlLedger(database, keyring, lambda: f"activity-{next(numbers)}")
+
+
+class TestSqlLedger(LedgerContract):
+    """Runs the contract."""
