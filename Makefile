@@ -22,7 +22,9 @@ $(VENV)/installed-tests: $(VENV)/installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
-$(CLIENTS)/installed: tests/clients/requirements-cli.txt tests/clients/requirements-boto2.txt tests/clients/package.json
+CLIENT_LISTS := requirements-cli.txt requirements-boto2.txt package.json package-lock.json .npmrc install.sh
+
+$(CLIENTS)/installed: $(addprefix tests/clients/,$(CLIENT_LISTS))
 	@echo "Installing real clients: AWS CLI, boto 2, the JavaScript SDK (about a minute) ..."
 	@PYTHON=$(PYTHON) tests/clients/install.sh $(CLIENTS)
 	@touch $@
