@@ -26,7 +26,7 @@ from phantom_gateway.front.callers import Callers
 from phantom_gateway.front.query import QueryDoor
 from phantom_gateway.front.server import listening
 from phantom_gateway.front.status import StatusDoor
-from phantom_gateway.installation import Installation, open_installation
+from phantom_gateway.installation import Installation, held, open_installation
 from phantom_gateway.operations import all_operations
 from phantom_gateway.operations.desk import House
 from phantom_gateway.operations.fragments import FragmentCache
@@ -77,6 +77,13 @@ async def run(config: Config, environ: Mapping[str, str], announce: Callable[[st
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    with held(config):
+        await _serve_until(stop, config, environ, announce)
+
+
+async def _serve_until(
+    stop: asyncio.Event, config: Config, environ: Mapping[str, str], announce: Callable[[str], None]
+) -> None:
     async with serving(config, environ) as running:
         scheme = "https" if config.server.tls_certificate else "http"
         announce(f"Phantom Gateway serves on {scheme}://{config.server.host}:{running.port}")

@@ -222,10 +222,20 @@ def _opened(path: Path | None) -> Iterator[Installation]:
 @contextmanager
 def _clear_errors() -> Iterator[None]:
     """Errors that are the user's to mend end the command with their text alone."""
+    texts: list[str] = []
     try:
         yield
-    except (ConfigError, InstallationError, KeyringError) as error:
-        _fail(str(error))
+    except* (ConfigError, InstallationError, KeyringError) as errors:  # the server's come in a group
+        texts = _texts(errors)
+    if texts:
+        _fail("\n".join(texts))
+
+
+def _texts(error: BaseException) -> list[str]:
+    """The texts of *error*, or of all in it when it is a group."""
+    if isinstance(error, BaseExceptionGroup):
+        return [text for each in error.exceptions for text in _texts(each)]
+    return [str(error)]
 
 
 def _fail(text: str) -> NoReturn:

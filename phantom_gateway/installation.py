@@ -5,16 +5,21 @@ Owns: what must exist before anything can be served, for the server and for the 
 serving.
 """
 
+import fcntl
 import os
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import argon2
 
 from phantom_gateway.config import Config, UserSettings
+from phantom_gateway.config.kinds import Around, Wrong
+from phantom_gateway.config.schema import keys_of
 from phantom_gateway.keyring import Keyring
 from phantom_gateway.records import users
 from phantom_gateway.records.session import Connection, Database, sqlite_url
@@ -44,20 +49,39 @@ class Installation:
         self.database.close()
 
 
+@contextmanager
+def held(config: Config) -> Iterator[None]:
+    """
+    Inside the block no other gateway serves from this state directory: two would each plan without the other.
+
+    The lock belongs to the process, not to a descriptor that VMs could inherit, and ends with it however it ends.
+    Raises InstallationError naming the process that has it.
+    """
+    _make_directories(config)
+    descriptor = os.open(config.state_directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
+            raise InstallationError(
+                f"{config.state_directory} is in use by another gateway (process {holder}); stop that one, or give "
+                "this one a state directory of its own."
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def open_installation(config: Config, environ: Mapping[str, str], now: datetime) -> Installation:
     """
     The installation of *config*, made when it does not exist yet, with its schema and its configured users up to date.
 
     Raises InstallationError and KeyringError, each with the remedy.
     """
-    try:
-        config.state_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        config.database_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise InstallationError(
-            f"The state directory {config.state_directory} cannot be made ({error.strerror}); set state_directory in "
-            "the configuration, or $PHANTOM_GATEWAY_STATE."
-        ) from error
+    _make_directories(config)
     # A database without its keys would be unreadable for ever: only a new one may come with new keys.
     keyring = Keyring.open(config.key_file, environ, must_exist=config.database_file.exists())
     before = os.umask(0o077)  # the database holds sealed secrets: nobody else needs to read it
@@ -71,7 +95,8 @@ def open_installation(config: Config, environ: Mapping[str, str], now: datetime)
 
 
 def add_user(connection: Connection, keyring: Keyring, settings: UserSettings, now: datetime) -> User:
-    """The new user. Raises InstallationError when its name, account or key is taken."""
+    """The new user. Raises InstallationError when its name or account is against the rules, or something is taken."""
+    _check(settings)
     if users.by_name(connection, settings.name) is not None:
         raise InstallationError(f"There is a user called {settings.name} already.")
     if users.by_access_key(connection, settings.access_key_id) is not None:
@@ -100,6 +125,18 @@ def generated_user(name: str) -> UserSettings:
     return UserSettings(
         name=name, access_key_id=access_key_id, secret_access_key=Secret(secrets.token_urlsafe(30)), password=None
     )
+
+
+def _make_directories(config: Config) -> None:
+    """Nothing; the state directory is there, for this user alone. Raises InstallationError."""
+    try:
+        config.state_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        config.database_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise InstallationError(
+            f"The state directory {config.state_directory} cannot be made ({error.strerror}); set state_directory in "
+            "the configuration, or $PHANTOM_GATEWAY_STATE."
+        ) from error
 
 
 def _settle(connection: Connection, config: Config, keyring: Keyring, now: datetime) -> tuple[str, bytes]:
@@ -134,6 +171,17 @@ def _settle_user(connection: Connection, keyring: Keyring, settings: UserSetting
         users.change(connection, user.id, {"secret_sealed": keyring.encrypt(settings.secret_access_key)})
     if settings.password is not None and not _fits(settings.password, user.password_hash):
         users.change(connection, user.id, {"password_hash": _hashed(settings.password)})
+
+
+def _check(settings: UserSettings) -> None:
+    """Nothing, when a configuration file might say the same; the command line is held to the same rules."""
+    for key in keys_of(UserSettings):
+        value = getattr(settings, key.name)
+        if isinstance(value, str):
+            try:
+                key.about.kind.read(value, Around(Path(), {}))
+            except Wrong as wrong:
+                raise InstallationError(f"{key.name}: {wrong}.") from wrong
 
 
 def _free_account_id(connection: Connection) -> str:

@@ -1,7 +1,7 @@
 """
 Whether the four packages are really ours.
 
-Owns: the check, because ``protocol``, ``backends`` and ``reconciler`` are names that another distribution may have, too;
+Owns: the check, because ``protocol``, ``backends`` and ``reconciler`` are names that others may use, too;
 whichever was installed last would then be imported, in part.
 """
 

@@ -16,7 +16,7 @@ from backends.cloud import CloudTraits, LaunchSpec, Machine, Mark, Probe, Sweep
 from backends.errors import Ambiguous, CloudError, NoCapacity, Refused, Unreachable
 from backends.local import probing
 from backends.local.directory import Gate
-from backends.local.images import BUILT_IN, Image, command_of
+from backends.local.images import BUILT_IN, Image, broken, command_of
 from backends.local.machines import Entry, Host
 from backends.local.processes import Identity, kill_tree, living
 from backends.local.records import Record, machine_id_of
@@ -159,7 +159,8 @@ class LocalCloud:
 
     async def probe(self) -> Probe:
         """What is offered here, and what is in its way. Touches nothing; works beside a running gateway."""
-        findings = await self._workers.run(probing.findings, self._host.directory, self._sandbox, self._open)
+        findings = await self._workers.run(probing.findings, self._host.directory, self._sandbox)
+        findings += await self._workers.run(broken, self._images, self.name)
         alive = sum(entry.alive for entry in self._entries.values())
         if alive >= self._vms_max:
             findings.append(f"all {self._vms_max} places are taken: terminate machines, or raise vms_max")

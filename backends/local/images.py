@@ -56,3 +56,14 @@ def command_of(image_id: str, images: Mapping[str, Image], cloud: str) -> tuple[
             f"Image {image_id!r} of cloud {cloud!r} cannot start: {image.command[0]!r} is not an executable file",
         )
     return (str(Path(program).absolute()), *image.command[1:])
+
+
+def broken(images: Mapping[str, Image], cloud: str) -> list[str]:
+    """What a launch of each image that cannot start would be refused with, by name of the image."""
+    found = []
+    for image_id in sorted(images):
+        try:
+            command_of(image_id, images, cloud)
+        except Refused as refused:
+            found.append(str(refused))
+    return found

@@ -4,7 +4,6 @@ What stands in the way of a local cloud, in sentences that name the remedy.
 Owns: looking without touching: nothing is created or locked, so that it works beside a running gateway.
 """
 
-import fcntl
 import os
 import sys
 from pathlib import Path
@@ -24,30 +23,13 @@ def usable(directory: CloudDirectory) -> bool:
     return sys.platform == "linux" and there.is_dir() and os.access(there, os.R_OK | os.W_OK | os.X_OK)
 
 
-def holder(directory: CloudDirectory) -> str | None:
-    """The pid of the process that has *directory* locked; None when nobody has."""
-    try:
-        descriptor = os.open(directory.path / ".lock", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return os.read(descriptor, 20).decode().strip() or "unknown"
-    finally:
-        os.close(descriptor)
-    return None
-
-
-def findings(directory: CloudDirectory, sandbox: Sandbox, opened: bool) -> list[str]:
-    """Each a problem and its remedy. *opened*: the lock on the directory is our own."""
+def findings(directory: CloudDirectory, sandbox: Sandbox) -> list[str]:
+    """Each a problem and its remedy. A gateway that has the directory locked is none: it is looked at beside it."""
     found = []
     if sys.platform != "linux":
         found.append("local machines need Linux (/proc and the whole of 127.0.0.0/8): use another kind of cloud")
     elif not usable(directory):
         found.append(f"{nearest(directory.path)} cannot be written: make it writable, or choose another directory")
-    elif not opened and (pid := holder(directory)) is not None:
-        found.append(f"{directory.path} is in use by another gateway (process {pid}): only one of the two can run")
     lack = missing(sandbox)
     if lack is not None:
         found.append(lack)

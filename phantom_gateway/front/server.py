@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from phantom_gateway.front.query import malformed
+from phantom_gateway.installation import InstallationError
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,11 @@ class Door(RequestHandler):
 
 @asynccontextmanager
 async def listening(app: web.Application, host: str, port: int, tls: ssl.SSLContext | None) -> AsyncIterator[int]:
-    """The port that is served; on leaving, requests in flight are finished and connections closed."""
+    """
+    The port that is served; on leaving, requests in flight are finished and connections closed.
+
+    Raises InstallationError when there is no listening on *host* and *port*.
+    """
     runner = web.AppRunner(app, handle_signals=False, access_log=None)
     await runner.setup()
     doors = runner.server
@@ -88,7 +93,13 @@ async def listening(app: web.Application, host: str, port: int, tls: ssl.SSLCont
             auto_decompress=False,
         )
 
-    server = await loop.create_server(answer_door, host, port, ssl=tls, backlog=512)
+    try:
+        server = await loop.create_server(answer_door, host, port, ssl=tls, backlog=512)
+    except OSError as error:
+        raise InstallationError(
+            f"Cannot listen on port {port} of {host} ({error.strerror}); set host and port in [server] of the "
+            "configuration, or stop what listens there."
+        ) from error
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -81,7 +81,7 @@ class Office:
         )
         return self.database.write_now(lambda connection: add_user(connection, self.keyring, settings, self.now))
 
-    def call(self, operation: str, user: User | None = None, **params: Any) -> dict[str, Any]:
+    def call(self, operation: str, user: User | None = None, /, **params: Any) -> dict[str, Any]:
         """What a botocore client would read of the answer. Raises ApiError."""
         model = service().operations[operation]
         validate(model, params)
@@ -99,7 +99,7 @@ class Office:
         parsed.pop("ResponseMetadata")
         return dict(parsed)
 
-    def create_launch_configuration(self, name: str = "web@hotel", **more: Any) -> None:
+    def create_launch_configuration(self, name: str = "web@hotel", /, **more: Any) -> None:
         """A launch configuration with what AWS requires."""
         self.call(
             "CreateLaunchConfiguration",
