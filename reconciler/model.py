@@ -60,6 +60,17 @@ class RankedCloud:
     cap: int | None = None
 
 
+class FailBack(StrEnum):
+    """When a group that spilled over to lower ranks comes home to a better cloud that has room again."""
+
+    OFF = "off"
+    """Not by itself: what is missing goes first to clouds that the group is on already."""
+    ON_REPLACEMENT = "on-replacement"
+    """Whenever something has to be launched anyway, the best rank is asked first."""
+    EAGER = "eager"
+    """At once, one instance at a time: a better cloud that has room takes over from the worst."""
+
+
 @dataclass(frozen=True, slots=True)
 class LaunchSource:
     """What the group launches on one cloud now: the full launch configuration name and its spec."""
@@ -89,6 +100,7 @@ class Group:
     termination_policies: tuple[str, ...] = ("Default",)
     causes: tuple[str, ...] = ()
     """AWS-worded sentences that say why desired became what it is; oldest first."""
+    fail_back: FailBack = FailBack.ON_REPLACEMENT
     owed_replacements: int = 0
     """Launches still due because an unhealthy instance was taken out, not because capacity was changed."""
 

@@ -34,19 +34,50 @@ def set_desired_capacity(desk: Desk, p: SetDesiredCapacityParams) -> None:
     """Nothing; the group wants that many from now on. Raises ValidationError, ScalingActivityInProgress."""
     group = find_group(desk, p.auto_scaling_group_name)
     wanted = p.desired_capacity
+    if group.definition is None:
+        _check_wanted(group, wanted)
+    check_ceilings(desk, group.desired, wanted)
+    if p.honor_cooldown:
+        _honor_cooldown(desk, group)
+    if wanted != group.desired:
+        cause = causes.desired_set(desk.now, group.desired, wanted)
+        move(desk, group, wanted, cause)
+    desk.wake(group.uid)
+
+
+def move(desk: Desk, group: GroupRow, wanted: int, cause: str) -> None:
+    """
+    Nothing; the group wants *wanted* instances, because of *cause*.
+
+    A group of Phantom's dialect takes its bounds along where they are in the way: the published scripts raise the
+    capacity of groups that were made with one number for both. (The original set both bounds to the number, and so lost
+    those of groups with a range.)
+    """
+    kept = keep_causes(group.causes, cause)
+    if group.minimum <= wanted <= group.maximum:
+        groups.set_desired(desk.connection, group.id, wanted, kept, desk.now)
+        return
+    groups.change(
+        desk.connection,
+        group.id,
+        {
+            "minimum": min(group.minimum, wanted),
+            "maximum": max(group.maximum, wanted),
+            "desired": wanted,
+            "causes": kept,
+            "last_scaled_at": desk.now,
+        },
+    )
+
+
+def _check_wanted(group: GroupRow, wanted: int) -> None:
+    """Nothing. Raises ValidationError, in AWS's words, when *wanted* is out of the group's bounds."""
     for bound, limit, beyond in (
         ("above max", group.maximum, wanted > group.maximum),
         ("below min", group.minimum, wanted < group.minimum),
     ):
         if beyond:
             raise invalid(f"New SetDesiredCapacity value {wanted} is {bound} value {limit} for the AutoScalingGroup.")
-    check_ceilings(desk, group.desired, wanted)
-    if p.honor_cooldown:
-        _honor_cooldown(desk, group)
-    if wanted != group.desired:
-        cause = causes.desired_set(desk.now, group.desired, wanted)
-        groups.set_desired(desk.connection, group.id, wanted, keep_causes(group.causes, cause), desk.now)
-    desk.wake(group.uid)
 
 
 def check_bounds(minimum: int, maximum: int, desired: int) -> None:

@@ -15,8 +15,10 @@ from phantom_gateway.operations.launch_configurations import find_spec
 from phantom_gateway.operations.lookup import find_group
 from phantom_gateway.operations.table import operation
 from phantom_gateway.operations.tags import put_tags
-from phantom_gateway.records import activities, groups, instances
+from phantom_gateway.phantom_tags import DEFINITION
+from phantom_gateway.records import activities, groups, instances, launch_configurations
 from phantom_gateway.records.groups import GroupRow
+from phantom_gateway.records.launch_configurations import LaunchSpecRecord
 from phantom_gateway.records.ledger import forget_group
 from protocol.errors import ApiError
 from protocol.paging import page_size
@@ -121,7 +123,7 @@ def create_auto_scaling_group(desk: Desk, p: CreateAutoScalingGroupParams) -> No
     desired = p.min_size if p.desired_capacity is None else p.desired_capacity
     check_bounds(p.min_size, p.max_size, desired)
     check_ceilings(desk, 0, desired)
-    spec = find_spec(desk, p.launch_configuration_name)
+    spec = _find_source(desk, p)
     uid = desk.house.new_id()
     group_id = groups.add(
         desk.connection,
@@ -143,7 +145,8 @@ def create_auto_scaling_group(desk: Desk, p: CreateAutoScalingGroupParams) -> No
         },
     )
     if p.tags:
-        put_tags(desk, group_id, _own_tags(p.auto_scaling_group_name, p.tags))
+        (group,) = groups.by_ids(desk.connection, [group_id])
+        put_tags(desk, group, _own_tags(p.auto_scaling_group_name, p.tags))
     desk.wake(uid)
 
 
@@ -190,7 +193,7 @@ def delete_auto_scaling_group(desk: Desk, p: DeleteAutoScalingGroupParams) -> No
         raise invalid(f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found")
     if group.deleting:
         return  # said before, and under way
-    if not p.force_delete:
+    if not p.force_delete and group.definition is None:  # the original always forced, and its scripts count on it
         _check_idle(desk, group)
     if instances.of_group(desk.connection, group.id):
         cause = causes.group_deleted(desk.now, group.desired)
@@ -240,6 +243,20 @@ def _find_for_update(desk: Desk, name_or_arn: str) -> GroupRow:
     if group is None:
         raise invalid("AutoScalingGroup name not found - null")
     return find_group(desk, name_or_arn)
+
+
+def _find_source(desk: Desk, p: CreateAutoScalingGroupParams) -> LaunchSpecRecord:
+    """
+    What the group launches. Raises ValidationError when there is no such launch configuration.
+
+    In Phantom's dialect any sibling will do, and so will the bare base name: the ``clouds`` tag says where.
+    """
+    name = str(p.launch_configuration_name)
+    if any(tag["Key"] == DEFINITION for tag in p.tags or []):
+        siblings = launch_configurations.of_base(desk.connection, desk.user.id, name.partition("@")[0])
+        if siblings:
+            return next((spec for spec in siblings if spec.name == name), siblings[0])
+    return find_spec(desk, name)
 
 
 def _check_idle(desk: Desk, group: GroupRow) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from phantom_gateway.names import name_in_arn
 from phantom_gateway.operations.activities import activity_view
-from phantom_gateway.operations.capacity import keep_causes
+from phantom_gateway.operations.capacity import move
 from phantom_gateway.operations.desk import Desk, invalid
 from phantom_gateway.operations.group_view import instance_view
 from phantom_gateway.operations.table import operation
@@ -92,8 +92,7 @@ def terminate_instance(desk: Desk, p: TerminateInstanceParams) -> dict[str, Any]
         begin_termination(desk.connection, group, member, cause, activity_id, desk.now)
         shown.append(activity_id)
     if desired != group.desired:
-        cause = causes.desired_set(desk.now, group.desired, desired)
-        groups.set_desired(desk.connection, group.id, desired, keep_causes(group.causes, cause), desk.now)
+        move(desk, group, desired, causes.desired_set(desk.now, group.desired, desired))
     elif shrinking:
         groups.owe(desk.connection, group.id, len(shrinking))
     desk.wake(group.uid)
@@ -134,7 +133,7 @@ def _wanted_ids(p: TerminateInstanceParams) -> list[str]:
 
 def _check_minimum(group: GroupRow, desired: int, count: int) -> None:
     """Nothing. Raises ValidationError when *desired* is below the group's minimum."""
-    if desired >= group.minimum:
+    if desired >= group.minimum or group.definition is not None:
         return
     if group.desired == group.minimum:
         raise invalid(

@@ -114,7 +114,7 @@ def delete_launch_configuration(desk: Desk, p: LaunchConfigurationNameParams) ->
     siblings = launch_configurations.of_base(desk.connection, desk.user.id, spec.base_name)
     cloud_of = {sibling.name: sibling.cloud for sibling in siblings}
     for group in groups.using(desk.connection, desk.user.id, list(cloud_of)):
-        clouds = clouds_of(group.zones, cloud_of[group.launch_configuration], set(cloud_of.values()))
+        clouds = clouds_of(group.clouds, group.zones, cloud_of[group.launch_configuration], set(cloud_of.values()))
         if group.launch_configuration == spec.name or any(cloud.name == spec.cloud for cloud in clouds):
             raise ApiError(
                 "ResourceInUse",

@@ -10,16 +10,14 @@ from typing import Any
 
 from phantom_gateway.operations.desk import Desk, invalid
 from phantom_gateway.operations.lookup import find_group
+from phantom_gateway.operations.steering import steer
 from phantom_gateway.operations.table import operation
-from phantom_gateway.records import groups, tags
+from phantom_gateway.records import tags
+from phantom_gateway.records.groups import GroupRow
 from phantom_gateway.records.tags import TagRow
-from protocol.errors import ApiError
 from protocol.paging import page_size
 
 RESOURCE_TYPE = "auto-scaling-group"
-
-TAGS_PER_GROUP_MAX = 50
-"""AWS's limit."""
 
 PAGE_DEFAULT = 50
 PAGE_MAX = 100
@@ -50,7 +48,7 @@ def create_or_update_tags(desk: Desk, p: TagsParams) -> None:
     """Nothing; the groups have these tags, replacing those with the same key. Raises ValidationError."""
     for name, given in _by_group(p.tags).items():
         group = find_group(desk, name)
-        put_tags(desk, group.id, given)
+        put_tags(desk, group, given)
 
 
 @operation("DeleteTags", writes=True)
@@ -62,7 +60,7 @@ def delete_tags(desk: Desk, p: TagsParams) -> None:
         # AWS removes a tag that is given with a value only when the value is the same.
         doomed = [tag["Key"] for tag in given if tag.get("Value") in (None, "", current.get(tag["Key"]))]
         tags.remove(desk.connection, group.id, doomed)
-        groups.touch(desk.connection, group.id)
+        steer(desk, group, moved=frozenset())
 
 
 @operation("DescribeTags")
@@ -80,8 +78,12 @@ def describe_tags(desk: Desk, p: DescribeTagsParams) -> dict[str, Any]:
     return answer
 
 
-def put_tags(desk: Desk, group_id: int, given: Iterable[dict[str, Any]]) -> None:
-    """Nothing; the group has these tags. Raises ValidationError, LimitExceeded."""
+def put_tags(desk: Desk, group: GroupRow, given: Iterable[dict[str, Any]]) -> None:
+    """
+    Nothing; the group has these tags, and does what they say.
+
+    Raises ValidationError, LimitExceeded, and InvalidParameterValue where a tag breaks a rule of Phantom's dialect.
+    """
     rows = {}
     for tag in given:
         key = tag["Key"]
@@ -89,11 +91,9 @@ def put_tags(desk: Desk, group_id: int, given: Iterable[dict[str, Any]]) -> None
             raise invalid(f"The tag key {key} is reserved: keys that begin with aws: are set by the system only.")
         if key in rows:
             raise invalid(f"Duplicate keys are not allowed: {key} is given twice for one group.")
-        rows[key] = TagRow(group_id, key, tag.get("Value", ""), bool(tag.get("PropagateAtLaunch", False)))
-    tags.put(desk.connection, group_id, list(rows.values()))
-    if len(tags.of_groups(desk.connection, [group_id]).get(group_id, [])) > TAGS_PER_GROUP_MAX:
-        raise ApiError("LimitExceeded", f"A group may have {TAGS_PER_GROUP_MAX} tags.")
-    groups.touch(desk.connection, group_id)
+        rows[key] = TagRow(group.id, key, tag.get("Value", ""), bool(tag.get("PropagateAtLaunch", False)))
+    tags.put(desk.connection, group.id, list(rows.values()))
+    steer(desk, group, moved=frozenset(rows))
 
 
 def tag_view(group_name: str, tag: TagRow) -> dict[str, Any]:

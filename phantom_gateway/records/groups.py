@@ -30,6 +30,9 @@ class GroupRow:
     cooldown_s: int
     last_scaled_at: datetime | None
     zones: Sequence[str]
+    definition: str | None
+    clouds: str | None
+    fail_back: str | None
     termination_policies: Sequence[str]
     new_instances_protected: bool
     settings: Mapping[str, Any]
@@ -54,6 +57,9 @@ _COLUMNS: tuple[sa.Column[Any], ...] = (
     groups.c.cooldown_s,
     groups.c.last_scaled_at,
     groups.c.zones,
+    groups.c.definition,
+    groups.c.clouds,
+    groups.c.fail_back,
     groups.c.termination_policies,
     groups.c.new_instances_protected,
     groups.c.settings,
@@ -167,7 +173,16 @@ def using(connection: sa.Connection, user_id: int, launch_configurations: Collec
 
 def add(connection: sa.Connection, values: Mapping[str, Any]) -> int:
     """The id of the new group made of *values* (by column name); counters start at their beginning."""
-    fresh = {"deleting": False, "owed_replacements": 0, "waiting_on": [], "generation": 1, "version": 1}
+    fresh = {
+        "deleting": False,
+        "owed_replacements": 0,
+        "waiting_on": [],
+        "generation": 1,
+        "version": 1,
+        "definition": None,
+        "clouds": None,
+        "fail_back": None,
+    }
     result = connection.execute(_INSERT.returning(groups.c.id), {**fresh, "last_scaled_at": None, **values})
     return int(result.scalar_one())
 

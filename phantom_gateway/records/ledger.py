@@ -13,14 +13,14 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from backends.cloud import LaunchSpec, Machine, MachineState
-from phantom_gateway.group_clouds import clouds_of
+from phantom_gateway.group_clouds import clouds_of, drained
 from phantom_gateway.keyring import Keyring
 from phantom_gateway.records import activities, groups, instances, launch_configurations, tags
 from phantom_gateway.records.groups import GroupRow
 from phantom_gateway.records.instances import InstanceRow
 from phantom_gateway.records.launch_configurations import LaunchSpecRecord
 from phantom_gateway.records.session import Database
-from reconciler.model import Group, GroupRecord, Instance, InstanceState, LaunchSource
+from reconciler.model import FailBack, Group, GroupRecord, Instance, InstanceState, LaunchSource
 
 LAUNCHING = "Launching a new EC2 instance"
 TERMINATING = "Terminating EC2 instance"
@@ -205,6 +205,10 @@ class SqlLedger:
         specs = _specs_of(connection, row)
         own = next((spec for spec in specs if spec.name == row.launch_configuration), None)
         launch_cloud = own.cloud if own else row.launch_configuration.partition("@")[2]
+        rows = instances.of_group(connection, row.id)
+        clouds = clouds_of(row.clouds, row.zones, launch_cloud, {spec.cloud for spec in specs})
+        if row.clouds is not None:  # the tag is the whole truth: whoever drops a cloud from it wants to leave it
+            clouds = drained(clouds, [member.cloud for member in rows])
         group = Group(
             uid=row.uid,
             name=row.name,
@@ -212,15 +216,15 @@ class SqlLedger:
             minimum=row.minimum,
             maximum=row.maximum,
             desired=row.desired,
-            clouds=clouds_of(row.zones, launch_cloud, {spec.cloud for spec in specs}),
+            clouds=clouds,
             generation=row.generation,
             deleting=row.deleting,
             termination_policies=tuple(row.termination_policies),
             causes=tuple(row.causes),
             owed_replacements=row.owed_replacements,
+            fail_back=FailBack(row.fail_back or FailBack.ON_REPLACEMENT),
         )
         sources = {spec.cloud: LaunchSource(spec.name, self._spec(spec), spec.created_at) for spec in specs}
-        rows = instances.of_group(connection, row.id)
         return GroupRecord(group, sources, tuple(_instance(instance) for instance in rows))
 
     def _spec(self, spec: LaunchSpecRecord) -> LaunchSpec:

@@ -127,6 +127,9 @@ groups = sa.Table(
     sa.Column("cooldown_s", sa.Integer, nullable=False),
     sa.Column("last_scaled_at", Moment),
     sa.Column("zones", Document, nullable=False),
+    sa.Column("definition", sa.String(64)),
+    sa.Column("clouds", sa.Text),
+    sa.Column("fail_back", sa.String(16)),
     sa.Column("termination_policies", Document, nullable=False),
     sa.Column("new_instances_protected", sa.Boolean, nullable=False),
     sa.Column("settings", Document, nullable=False),
@@ -142,6 +145,7 @@ groups = sa.Table(
 """
 Intent, and what AWS clients see of it. *generation* grows with every change of intent, *version* with any visible one.
 
+*definition*, *clouds* and *fail_back* repeat the tags of these meanings, which every pass and many requests need.
 A group being deleted keeps its row until its machines are gone, but no longer its name.
 """
 sa.Index(

@@ -90,7 +90,8 @@ class Office:
         def job(connection: Any) -> str:
             desk = Desk(self.house, user or self.user, self.now, connection)
             result = handler.call(desk, params)
-            self.woken = desk.woken
+            if handler.writes:
+                self.woken = desk.woken
             return encode_result(model, result, request_id="r", namespace=namespace_for(None))
 
         document = self.database.write_now(job) if handler.writes else self.database.read_now(job)

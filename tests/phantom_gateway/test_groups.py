@@ -50,7 +50,7 @@ def test_a_group_has_awss_defaults(office: Office) -> None:
         "TerminationPolicies": ["Default"],
         "NewInstancesProtectedFromScaleIn": False,
     }
-    assert office.woken == []
+    assert office.woken == [office.uid()]
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def missing(value: Any) -> Any:
 
 def outcome(office: Office, user: Any, operation: str, params: dict[str, Any]) -> str:
     """What the call answers, or its error, as text."""
-    extra = {"AutoScalingGroupName": "new"} if operation == "CreateAutoScalingGroup" else {}
+    extra: dict[str, Any] = {"AutoScalingGroupName": "new"} if operation == "CreateAutoScalingGroup" else {}
     if operation == "UpdateAutoScalingGroup" and "AutoScalingGroupName" not in params:
         extra = {"AutoScalingGroupName": "bobs"}
     if operation == "TerminateInstanceInAutoScalingGroup" and "InstanceIds" in params:
