@@ -10,7 +10,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import assert_never
 
@@ -108,6 +108,8 @@ class Executor:
         # Calls of an earlier process may have been cut off as late as the moment this one started.
         self._started_at = clock()
         self._cut_at: dict[tuple[str, str], datetime] = {}
+        # Terminations that failed, by group and cloud: other reasons for a pass must not hammer the cloud.
+        self._spared_until: dict[tuple[str, str], datetime] = {}
 
     def calls_cut_at(self, uid: str, cloud: str) -> datetime:
         """When a launch of this group on *cloud* last ended without an answer, or could have."""
@@ -119,8 +121,9 @@ class Executor:
 
     def forget(self, uid: str) -> None:
         """Nothing; the group does not exist any more."""
-        for key in [key for key in self._cut_at if key[0] == uid]:
-            del self._cut_at[key]
+        for memory in (self._cut_at, self._spared_until):
+            for key in [key for key in memory if key[0] == uid]:
+                del memory[key]
 
     async def carry_out(self, view: GroupView, plan: actions.Plan, accounts: Mapping[str, Account]) -> Outcome:
         """
@@ -209,7 +212,12 @@ class Executor:
     async def _terminate(
         self, view: GroupView, account: Account, cloud: str, machine_ids: Sequence[str], outcome: Outcome
     ) -> bool:
-        """True when the cloud accepted; otherwise the pass is due again."""
+        """True when the cloud accepted; otherwise the pass is due again, and until then the cloud is not asked."""
+        now, place = self._clock(), (view.group.uid, cloud)
+        spared_until = self._spared_until.get(place, now)
+        if now < spared_until:
+            outcome.retry((spared_until - now).total_seconds())
+            return False
         extra = {"group_uid": view.group.uid, "cloud": cloud, "machine_ids": list(machine_ids)}
         try:
             async with asyncio.timeout(TERMINATE_DEADLINE_S):
@@ -218,11 +226,13 @@ class Executor:
             log.info("machine.gone", extra=extra)
         except (CloudError, TimeoutError) as error:
             log.warning("machine.not_terminated", extra=extra | {"reason": str(error) or type(error).__name__})
-            outcome.retry(max(CALL_RETRY_S, error.retry_after_s) if isinstance(error, Throttled) else CALL_RETRY_S)
-            outcome.look_at.add(cloud)
+            pause_s = max(CALL_RETRY_S, error.retry_after_s) if isinstance(error, Throttled) else CALL_RETRY_S
+            self._spared_until[place] = self._clock() + timedelta(seconds=pause_s)
+            outcome.retry(pause_s)
             return False
         else:
             log.info("machine.terminated", extra=extra)
+        self._spared_until.pop(place, None)
         outcome.look_at.add(cloud)
         return True
 

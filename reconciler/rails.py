@@ -230,7 +230,10 @@ def _scale_in(known: _Known, plan: actions.Plan) -> Iterator[str]:
     staying = Counter(instance.cloud for instance in _staying(known, plan))
     before = staying + Counter(instance.cloud for instance in surplus)
     over_caps = sum(max(0, before[r.name] - r.cap) for r in known.view.group.clouds if r.cap is not None)
-    short = known.view.group.desired - staying.total()
+    # A claim that came to nothing was never capacity, and what is owed a replacement is not given up.
+    abandoned = sum(len(action.instance_keys) for action in plan.actions if isinstance(action, actions.Abandon))
+    owed = sum(action.replace for action in plan.actions if isinstance(action, actions.Retire | actions.Bury))
+    short = known.view.group.desired - staying.total() - abandoned - owed
     if min(len(surplus), short) > over_caps:
         yield f"scale-in to {staying.total()} instances where {known.view.group.desired} are desired"
 

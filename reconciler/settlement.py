@@ -41,20 +41,24 @@ def settle(draft: Draft) -> None:
 
 
 def match(claims: Sequence[Instance], machines: Sequence[Machine]) -> list[tuple[Instance, Machine]]:
-    """Claims of one token with its machines: by index where the cloud kept it, the rest in order."""
-    free = {machine.machine_id: machine for machine in sorted(machines, key=lambda machine: machine.machine_id)}
-    by_index = {machine.index: machine for machine in free.values() if machine.index is not None}
+    """
+    Claims of one token with its machines: by index where the cloud kept it, the rest in order.
+
+    The living are given out first: no claim may end with a dead machine while a living one goes unclaimed.
+    """
     pairs: list[tuple[Instance, Machine]] = []
-    without: list[Instance] = []
-    for claim in sorted(claims, key=lambda claim: claim.index):
-        machine = by_index.get(claim.index)
-        if machine is None:
-            without.append(claim)
-        else:
-            pairs.append((claim, free.pop(machine.machine_id)))
-    # Those that live first: a claim must not be buried with a dead machine while a living one goes unclaimed.
-    rest = sorted(free.values(), key=lambda machine: machine.state in OVER)
-    return pairs + list(zip(without, rest, strict=False))
+    without = sorted(claims, key=lambda claim: claim.index)
+    for over in (False, True):
+        there = sorted((m for m in machines if (m.state in OVER) is over), key=lambda machine: machine.machine_id)
+        by_index = {machine.index: machine for machine in there}
+        exact = [(claim, by_index[claim.index]) for claim in without if claim.index in by_index]
+        placed = {claim.key for claim, _ in exact}
+        without = [claim for claim in without if claim.key not in placed]
+        taken = {machine.machine_id for _, machine in exact}
+        rest = list(zip(without, (m for m in there if m.machine_id not in taken), strict=False))
+        without = without[len(rest) :]
+        pairs += exact + rest
+    return pairs
 
 
 def retry(draft: Draft) -> None:

@@ -85,7 +85,7 @@ async def owed(ledger: Ledger) -> int:
 class LedgerContract:
     """The port's sentences, each as a test."""
 
-    async def test_a_new_group_is_listed_and_read_as_it_was_made(self, ledger: Ledger, seed: Seeder):
+    async def test_a_new_group_is_listed_and_read_as_it_was_made(self, ledger: Ledger, seed: Seeder) -> None:
         """What the planner needs of a group comes back unchanged."""
         await seed.add_group("g-1", "web", 1, 10, 3, clouds=("hotel", "sierra"), generation=4)
 
@@ -100,11 +100,11 @@ class LedgerContract:
         assert set(record.sources) == {"hotel", "sierra"}
         assert record.instances == ()
 
-    async def test_a_group_that_does_not_exist_is_none(self, ledger: Ledger, seed: Seeder):
+    async def test_a_group_that_does_not_exist_is_none(self, ledger: Ledger) -> None:
         """A pass over a group that is gone finds nothing to do."""
         assert await ledger.read("g-0") is None
 
-    async def test_a_claim_is_recorded_with_its_activity(self, ledger: Ledger, seed: Seeder):
+    async def test_a_claim_is_recorded_with_its_activity(self, ledger: Ledger, seed: Seeder) -> None:
         """Every token and index gets a claim, and every claim an activity with its own cause."""
         claims = await claimed(ledger, seed, 2)
 
@@ -124,7 +124,7 @@ class LedgerContract:
     )
     async def test_a_claim_that_may_not_be_made_writes_nothing(
         self, ledger: Ledger, seed: Seeder, generation: int, cloud: str
-    ):
+    ) -> None:
         """A plan made for another intent leaves no trace."""
         await seed.add_group("g-1", "web", 0, 10, 1)
 
@@ -132,7 +132,7 @@ class LedgerContract:
         assert await the_instances(ledger) == []
         assert await seed.activities("g-1") == []
 
-    async def test_a_group_being_deleted_gets_no_claims(self, ledger: Ledger, seed: Seeder):
+    async def test_a_group_being_deleted_gets_no_claims(self, ledger: Ledger, seed: Seeder) -> None:
         """Not even with the right generation."""
         await seed.add_group("g-1", "web", 0, 10, 1)
         await seed.mark_deleting("g-1")
@@ -142,7 +142,7 @@ class LedgerContract:
         assert record.group.deleting
         assert await ledger.claim("g-1", record.group.generation, "hotel", [("t-1", 0)], ["cause"], 0, NOW) == []
 
-    async def test_a_change_of_intent_moves_the_generation(self, ledger: Ledger, seed: Seeder):
+    async def test_a_change_of_intent_moves_the_generation(self, ledger: Ledger, seed: Seeder) -> None:
         """Plans made before it are recognised as old."""
         await seed.add_group("g-1", "web", 0, 10, 1)
         await seed.set_desired("g-1", 5)
@@ -161,7 +161,7 @@ class LedgerContract:
     )
     async def test_a_bound_claim_is_an_instance(
         self, ledger: Ledger, seed: Seeder, state: MachineState, bound: InstanceState, status: str
-    ):
+    ) -> None:
         """It is in service at once when its machine runs already, and its activity says how far it is."""
         (claim,) = await claimed(ledger, seed)
 
@@ -172,7 +172,7 @@ class LedgerContract:
         assert instance.in_service_at == (LATER if bound is InstanceState.IN_SERVICE else None)
         assert [activity[1] for activity in await seed.activities("g-1")] == [status]
 
-    async def test_what_is_no_claim_is_not_bound(self, ledger: Ledger, seed: Seeder):
+    async def test_what_is_no_claim_is_not_bound(self, ledger: Ledger, seed: Seeder) -> None:
         """A claim that was released meanwhile does not come back."""
         (claim,) = await claimed(ledger, seed)
         await ledger.release([claim.key], "Cancelled", "not wanted", NOW)
@@ -180,7 +180,7 @@ class LedgerContract:
         assert not await ledger.bind(claim.key, machine("m-1"), "i-00000001", NOW)
         assert await the_instances(ledger) == []
 
-    async def test_a_machine_is_never_bound_twice(self, ledger: Ledger, seed: Seeder):
+    async def test_a_machine_is_never_bound_twice(self, ledger: Ledger, seed: Seeder) -> None:
         """Neither to its own instance again nor to another claim."""
         first, second = await claimed(ledger, seed, 2)
 
@@ -188,7 +188,7 @@ class LedgerContract:
         assert not await ledger.bind(first.key, machine("m-1"), "i-00000001", NOW)
         assert not await ledger.bind(second.key, machine("m-1"), "i-00000001", NOW)
 
-    async def test_a_promoted_instance_is_in_service(self, ledger: Ledger, seed: Seeder):
+    async def test_a_promoted_instance_is_in_service(self, ledger: Ledger, seed: Seeder) -> None:
         """Its launch activity succeeds with it; one that is not pending stays what it is."""
         first, second = await claimed(ledger, seed, 2)
         await ledger.bind(first.key, machine("m-1", MachineState.PENDING), "i-00000001", NOW)
@@ -204,7 +204,7 @@ class LedgerContract:
     @pytest.mark.parametrize(
         "outcome", [pytest.param("Failed", id="failed"), pytest.param("Cancelled", id="cancelled")]
     )
-    async def test_a_released_claim_leaves_its_activity(self, ledger: Ledger, seed: Seeder, outcome: str):
+    async def test_a_released_claim_leaves_its_activity(self, ledger: Ledger, seed: Seeder, outcome: str) -> None:
         """The claim is gone; the activity ends with the message for the user."""
         (claim,) = await claimed(ledger, seed)
 
@@ -214,7 +214,7 @@ class LedgerContract:
         ((_, status, _, message),) = await seed.activities("g-1")
         assert (status, message) == (outcome, "hotel is full. Launching EC2 instance failed.")
 
-    async def test_an_instance_is_not_released(self, ledger: Ledger, seed: Seeder):
+    async def test_an_instance_is_not_released(self, ledger: Ledger, seed: Seeder) -> None:
         """A key that is no claim any more is ignored."""
         keys = await serving(ledger, seed)
 
@@ -222,7 +222,7 @@ class LedgerContract:
 
         assert [instance.state for instance in await the_instances(ledger)] == [InstanceState.IN_SERVICE]
 
-    async def test_a_retired_instance_is_terminating(self, ledger: Ledger, seed: Seeder):
+    async def test_a_retired_instance_is_terminating(self, ledger: Ledger, seed: Seeder) -> None:
         """Each has an activity with its own cause, and the replacements owed are counted."""
         keys = await serving(ledger, seed, 2)
 
@@ -233,7 +233,7 @@ class LedgerContract:
         assert sorted(cause for _, _, cause, _ in ended) == ["because 0", "because 1"]
         assert {status for _, status, _, _ in ended} == {"InProgress"}
 
-    async def test_a_stale_plan_retires_nothing(self, ledger: Ledger, seed: Seeder):
+    async def test_a_stale_plan_retires_nothing(self, ledger: Ledger, seed: Seeder) -> None:
         """The user has changed the group since the plan was made."""
         keys = await serving(ledger, seed)
         await seed.set_desired("g-1", 2)
@@ -242,7 +242,7 @@ class LedgerContract:
         assert [instance.state for instance in await the_instances(ledger)] == [InstanceState.IN_SERVICE]
         assert await owed(ledger) == 0
 
-    async def test_what_is_terminating_is_not_retired_again(self, ledger: Ledger, seed: Seeder):
+    async def test_what_is_terminating_is_not_retired_again(self, ledger: Ledger, seed: Seeder) -> None:
         """An API call that came first has told its own cause."""
         keys = await serving(ledger, seed)
         await ledger.retire("g-1", 1, keys, ["first"], 0, NOW)
@@ -250,7 +250,7 @@ class LedgerContract:
         assert await ledger.retire("g-1", 1, keys, ["second"], 0, NOW) == []
         assert "second" not in [cause for _, _, cause, _ in await seed.activities("g-1")]
 
-    async def test_a_dismissal_is_remembered(self, ledger: Ledger, seed: Seeder):
+    async def test_a_dismissal_is_remembered(self, ledger: Ledger, seed: Seeder) -> None:
         """Only for what is terminating."""
         first, second = await serving(ledger, seed, 2)
         await ledger.retire("g-1", 1, [first], ["because"], 0, NOW)
@@ -260,7 +260,7 @@ class LedgerContract:
         sent = {instance.key: instance.terminate_sent_at for instance in await the_instances(ledger)}
         assert sent == {first: LATER, second: None}
 
-    async def test_a_buried_instance_completes_its_activity(self, ledger: Ledger, seed: Seeder):
+    async def test_a_buried_instance_completes_its_activity(self, ledger: Ledger, seed: Seeder) -> None:
         """It leaves the ledger; what was told about its end stays as it was told."""
         keys = await serving(ledger, seed)
         await ledger.retire("g-1", 1, keys, ["because"], 0, NOW)
@@ -271,7 +271,7 @@ class LedgerContract:
         (ended,) = [activity for activity in await seed.activities("g-1") if activity[0].startswith("Terminating")]
         assert ended[1:3] == ("Successful", "because")
 
-    async def test_an_instance_that_died_gets_an_activity_of_its_own(self, ledger: Ledger, seed: Seeder):
+    async def test_an_instance_that_died_gets_an_activity_of_its_own(self, ledger: Ledger, seed: Seeder) -> None:
         """And its replacement is owed."""
         keys = await serving(ledger, seed)
 
@@ -282,7 +282,7 @@ class LedgerContract:
         (ended,) = [activity for activity in await seed.activities("g-1") if activity[0].startswith("Terminating")]
         assert ended[1:3] == ("Successful", "it died")
 
-    async def test_a_claim_repays_owed_replacements(self, ledger: Ledger, seed: Seeder):
+    async def test_a_claim_repays_owed_replacements(self, ledger: Ledger, seed: Seeder) -> None:
         """The debt shrinks by what the launch replaces and never below nothing."""
         keys = await serving(ledger, seed, 2)
         await ledger.bury(keys, ["it died", "it died"], 2, NOW)
@@ -292,7 +292,7 @@ class LedgerContract:
         await ledger.claim("g-1", 1, "hotel", [("t-3", 0)], ["cause"], 5, NOW)
         assert await owed(ledger) == 0
 
-    async def test_a_group_is_removed_only_when_it_is_deleted_and_empty(self, ledger: Ledger, seed: Seeder):
+    async def test_a_group_is_removed_only_when_it_is_deleted_and_empty(self, ledger: Ledger, seed: Seeder) -> None:
         """Its activities outlive it."""
         keys = await serving(ledger, seed)
         assert not await ledger.remove_group("g-1", NOW)
@@ -306,7 +306,7 @@ class LedgerContract:
         assert await seed.activities("g-1") != []
         assert not await ledger.remove_group("g-1", NOW)
 
-    async def test_what_a_group_waits_for_can_be_noted(self, ledger: Ledger, seed: Seeder):
+    async def test_what_a_group_waits_for_can_be_noted(self, ledger: Ledger, seed: Seeder) -> None:
         """A note about a group that has just gone is no error."""
         await seed.add_group("g-1", "web", 0, 10, 1)
 

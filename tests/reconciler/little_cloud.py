@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from backends.cloud import CloudTraits, LaunchSpec, Machine, MachineState, Mark, Probe, Sweep
 from backends.errors import Ambiguous, CloudError, NoCapacity, Unreachable
 
-
 TRAITS = CloudTraits(token_is_idempotent=True, launch_batch_max=5, visible_after_s=2.0)
 
 
@@ -47,6 +46,11 @@ class LittleCloud:
     reply_s: float = 0.0
     """How long the answer to a launch takes after its effect."""
     launch_errors: list[Exception] = field(default_factory=list)
+    terminate_errors: list[Exception] = field(default_factory=list)
+    effect_s: float = 0.0
+    """How long a launch takes before its effect."""
+    late_s: float = 0.0
+    """How long after a launch call its machines come into being, whether or not somebody waits for the answer."""
     lost_replies: int = 0
     extra: int = 0
     """Machines that the next launch makes beyond those it was asked for."""
@@ -67,7 +71,8 @@ class LittleCloud:
         await self._pass_time()
         if self.blind is not None:
             raise Unreachable(self.blind)
-        shown = [self._machine(life) for life in self.lives if life.died_at is None or not self.forgets_dead]
+        born = [life for life in self.lives if life.born_at <= self.now()]
+        shown = [self._machine(life) for life in born if life.died_at is None or not self.forgets_dead]
         if self.empty_sweeps:
             self.empty_sweeps -= 1
             shown = []
@@ -78,6 +83,7 @@ class LittleCloud:
         assert spec.image_id
         self.launches += 1
         await self._pass_time()
+        await asyncio.sleep(self.effect_s)
         if self.launch_errors:
             raise self.launch_errors.pop(0)
         if self.blind is not None:
@@ -99,6 +105,8 @@ class LittleCloud:
         await self._pass_time()
         if self.blind is not None:
             raise Unreachable(self.blind)
+        if self.terminate_errors:
+            raise self.terminate_errors.pop(0)
         if self.ignored_terminations:
             self.ignored_terminations -= 1
             return
@@ -138,7 +146,8 @@ class LittleCloud:
             raise NoCapacity(f"{self.name} is full")
         free += self.extra
         self.extra = 0
-        born = [Life(f"{self.name}-{len(self.lives) + i}", mark, i, self.now()) for i in range(free)]
+        born_at = self.now() + timedelta(seconds=self.late_s)
+        born = [Life(f"{self.name}-{len(self.lives) + i}", mark, i, born_at) for i in range(free)]
         self.lives += born
         return born
 

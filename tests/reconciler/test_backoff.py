@@ -1,6 +1,6 @@
 """How long an account is spared after a failure."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 import pytest
@@ -9,9 +9,9 @@ from reconciler.backoff import Backoff
 from tests.reconciler.views import NOW
 
 
-def pause_s(backoff: Backoff, at=NOW, **facts) -> float:
+def pause_s(backoff: Backoff, at: datetime = NOW, *, at_least_s: float = 0.0) -> float:
     """Seconds from *at* to the end of the pause after one more failure."""
-    return (backoff.failed("g-1", "hotel", "full", at, **facts).until - at).total_seconds()
+    return (backoff.failed("g-1", "hotel", "full", at, at_least_s=at_least_s).until - at).total_seconds()
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def pause_s(backoff: Backoff, at=NOW, **facts) -> float:
         pytest.param(100, 600, id="hundredth"),
     ],
 )
-def test_pauses_double_up_to_ten_minutes(failures, longest_s):
+def test_pauses_double_up_to_ten_minutes(failures: int, longest_s: float) -> None:
     """With a fifth of them left to chance."""
     backoff, at, last = Backoff(Random(1)), NOW, 0.0
     for _ in range(failures):
@@ -34,14 +34,14 @@ def test_pauses_double_up_to_ten_minutes(failures, longest_s):
     assert 0.8 * longest_s <= last <= longest_s
 
 
-def test_the_other_calls_of_one_attempt_do_not_count():
+def test_the_other_calls_of_one_attempt_do_not_count() -> None:
     """Four refused calls at once are one failure."""
     backoff = Backoff(Random(1))
 
     assert len({pause_s(backoff) for _ in range(4)}) == 1
 
 
-def test_a_success_resets_the_pause():
+def test_a_success_resets_the_pause() -> None:
     """But not one that overlapped with a failure."""
     backoff = Backoff(Random(1))
     first = pause_s(backoff)
@@ -55,7 +55,7 @@ def test_a_success_resets_the_pause():
     assert pause_s(backoff, later) <= 10
 
 
-def test_old_failures_are_forgotten():
+def test_old_failures_are_forgotten() -> None:
     """A cloud that failed last week is not punished for it."""
     backoff, at = Backoff(Random(1)), NOW
     for _ in range(5):
@@ -64,12 +64,12 @@ def test_old_failures_are_forgotten():
     assert pause_s(backoff, at + timedelta(hours=1)) <= 10
 
 
-def test_a_cloud_may_ask_for_a_longer_pause():
+def test_a_cloud_may_ask_for_a_longer_pause() -> None:
     """Throttling clouds say when to come back."""
     assert pause_s(Backoff(Random(1)), at_least_s=90) == 90
 
 
-def test_a_refusal_holds_until_the_intent_changes():
+def test_a_refusal_holds_until_the_intent_changes() -> None:
     """Another launch configuration is another question."""
     backoff = Backoff(Random(1))
     backoff.failed("g-1", "hotel", "no such image", NOW, intent=(1, "img"))
@@ -78,7 +78,7 @@ def test_a_refusal_holds_until_the_intent_changes():
     assert backoff.hold("g-1", "hotel", NOW, (2, "img")) is None
 
 
-def test_what_was_no_refusal_holds_through_every_change():
+def test_what_was_no_refusal_holds_through_every_change() -> None:
     """A full cloud is full for every intent."""
     backoff = Backoff(Random(1))
     backoff.failed("g-1", "hotel", "full", NOW)
@@ -86,7 +86,7 @@ def test_what_was_no_refusal_holds_through_every_change():
     assert backoff.hold("g-1", "hotel", NOW, (2, "img")) is not None
 
 
-def test_groups_and_accounts_are_held_apart():
+def test_groups_and_accounts_are_held_apart() -> None:
     """And a forgotten group leaves nothing behind."""
     backoff = Backoff(Random(1))
     backoff.failed("g-1", "hotel", "full", NOW)

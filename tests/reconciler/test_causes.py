@@ -74,24 +74,24 @@ AT = datetime(2013, 8, 19, 20, 53, 25, 999, tzinfo=UTC)
         ),
     ],
 )
-def test_a_fact_is_told_in_the_words_of_aws(sentence, clause):
+def test_a_fact_is_told_in_the_words_of_aws(sentence: str, clause: str) -> None:
     """Scripts search activities for these words."""
     assert sentence == f"At 2013-08-19T20:53:25Z {clause}."
 
 
-def test_times_are_told_in_utc():
+def test_times_are_told_in_utc() -> None:
     """Wherever the time came from."""
     elsewhere = AT.astimezone(timezone(timedelta(hours=-7)))
 
     assert causes.stamp(elsewhere) == "2013-08-19T20:53:25Z"
 
 
-def test_sentences_are_joined_by_two_spaces():
+def test_sentences_are_joined_by_two_spaces() -> None:
     """As AWS does; clients split there."""
     assert causes.join(["At x one.", "At y two."]) == "At x one.  At y two."
 
 
-def test_a_long_cause_loses_its_oldest_sentences():
+def test_a_long_cause_loses_its_oldest_sentences() -> None:
     """The model allows 1023 characters, and the newest sentences explain most."""
     joined = causes.join([f"At {number} {'x' * 200}." for number in range(20)])
 
@@ -107,12 +107,12 @@ def test_a_long_cause_loses_its_oldest_sentences():
         pytest.param("hotel is full.", "hotel is full. Launching EC2 instance failed.", id="with a full stop"),
     ],
 )
-def test_a_failed_launch_ends_with_the_words_of_aws(said, message):
+def test_a_failed_launch_ends_with_the_words_of_aws(said: str, message: str) -> None:
     """After what the cloud said."""
     assert causes.launch_failed(said) == message
 
 
-def test_a_long_failure_keeps_its_closing_words():
+def test_a_long_failure_keeps_its_closing_words() -> None:
     """What the cloud said is cut, not what AWS adds."""
     message = causes.launch_failed("x" * 1000)
 

@@ -3,12 +3,14 @@
 import asyncio
 import functools
 import logging
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
+from typing import Any, ParamSpec
 
 import pytest
 
-from backends.cloud import LaunchSpec, MachineState
-from backends.errors import NoCapacity, Refused, Throttled, Unreachable
+from backends.cloud import CloudTraits, LaunchSpec, MachineState
+from backends.errors import Gone, NoCapacity, Refused, Throttled, Unreachable
 from reconciler import planner
 from reconciler.actions import Launch, Plan
 from reconciler.model import InstanceState, RankedCloud
@@ -16,22 +18,25 @@ from tests.reconciler import virtual_time
 from tests.reconciler.little_cloud import TRAITS
 from tests.reconciler.world import World
 
+P = ParamSpec("P")
 
-def in_virtual_time(test):
+
+def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
     """The test, run to its end on a loop whose time is imaginary."""
 
     @functools.wraps(test)
-    def run(**parameters):
-        return virtual_time.run(test(**parameters))
+    def run(*arguments: P.args, **parameters: P.kwargs) -> None:
+        virtual_time.run(test(*arguments, **parameters))
 
     return run
 
 
-async def settled(desired: int, clouds=("hotel", "sierra"), **knobs) -> World:
-    """A world whose one group has what it desires; *knobs* are set on hotel before anything is launched."""
+async def settled(
+    desired: int, clouds: Sequence[RankedCloud | str] = ("hotel", "sierra"), *, forgets_dead: bool = False
+) -> World:
+    """A world whose one group has what it desires."""
     world = World()
-    for name, value in knobs.items():
-        setattr(world.hotel, name, value)
+    world.hotel.forgets_dead = forgets_dead
     world.add_group("g-1", desired, clouds)
     await world.start()
     await asyncio.sleep(30)
@@ -40,7 +45,7 @@ async def settled(desired: int, clouds=("hotel", "sierra"), **knobs) -> World:
 
 
 @in_virtual_time
-async def test_a_new_group_is_launched_in_one_call_per_batch():
+async def test_a_new_group_is_launched_in_one_call_per_batch() -> None:
     """Seven machines in batches of five, in service as soon as their cloud says so."""
     world = await settled(7)
 
@@ -51,7 +56,7 @@ async def test_a_new_group_is_launched_in_one_call_per_batch():
 
 
 @in_virtual_time
-async def test_a_change_reaches_the_cloud_at_once():
+async def test_a_change_reaches_the_cloud_at_once() -> None:
     """No tick stands between SetDesiredCapacity and the launch."""
     world = await settled(1)
 
@@ -63,7 +68,7 @@ async def test_a_change_reaches_the_cloud_at_once():
 
 
 @in_virtual_time
-async def test_a_first_launch_waits_only_for_the_first_look():
+async def test_a_first_launch_waits_only_for_the_first_look() -> None:
     """The sweeps begin with the process, not one interval later."""
     world = World()
     world.hotel.call_s = world.sierra.call_s = 0.1
@@ -80,7 +85,7 @@ async def test_a_first_launch_waits_only_for_the_first_look():
     [pytest.param(2, 6, id="up"), pytest.param(6, 2, id="down"), pytest.param(3, 0, id="to nothing")],
 )
 @in_virtual_time
-async def test_a_group_follows_its_desired_capacity(before, after):
+async def test_a_group_follows_its_desired_capacity(before: int, after: int) -> None:
     """No machine more, no machine less, and none left behind."""
     world = await settled(before)
 
@@ -93,7 +98,7 @@ async def test_a_group_follows_its_desired_capacity(before, after):
 
 
 @in_virtual_time
-async def test_capacity_changed_while_launching_counts_in_the_end():
+async def test_capacity_changed_while_launching_counts_in_the_end() -> None:
     """The call under way is not undone, its surplus is."""
     world = World()
     world.hotel.call_s = 3.0
@@ -110,7 +115,7 @@ async def test_capacity_changed_while_launching_counts_in_the_end():
 
 
 @in_virtual_time
-async def test_a_booting_machine_is_pending_until_it_runs():
+async def test_a_booting_machine_is_pending_until_it_runs() -> None:
     """The next sweep that shows it running puts it in service."""
     world = World()
     world.hotel.boot_s = 12.0
@@ -126,7 +131,7 @@ async def test_a_booting_machine_is_pending_until_it_runs():
 
 
 @in_virtual_time
-async def test_a_machine_that_never_boots_is_replaced():
+async def test_a_machine_that_never_boots_is_replaced() -> None:
     """After a quarter of an hour, once per quarter of an hour."""
     world = World()
     world.hotel.boot_s = 1e9
@@ -142,7 +147,7 @@ async def test_a_machine_that_never_boots_is_replaced():
 
 @pytest.mark.parametrize("forgets_dead", [pytest.param(False, id="shown"), pytest.param(True, id="not shown any more")])
 @in_virtual_time
-async def test_a_dead_machine_is_replaced(forgets_dead):
+async def test_a_dead_machine_is_replaced(forgets_dead: bool) -> None:
     """Within one interval; the activities tell of its end and of its replacement."""
     world = await settled(5, forgets_dead=forgets_dead)
 
@@ -159,7 +164,7 @@ async def test_a_dead_machine_is_replaced(forgets_dead):
 
 
 @in_virtual_time
-async def test_an_instance_called_unhealthy_is_replaced():
+async def test_an_instance_called_unhealthy_is_replaced() -> None:
     """SetInstanceHealth needs no cloud to agree."""
     world = await settled(2)
     unwell = world.ledger.instances("g-1")[0]
@@ -182,7 +187,7 @@ async def test_an_instance_called_unhealthy_is_replaced():
     ],
 )
 @in_virtual_time
-async def test_a_lost_reply_costs_no_machine(traits):
+async def test_a_lost_reply_costs_no_machine(traits: CloudTraits) -> None:
     """The machines of the unanswered call are found and bound."""
     world = World(traits=traits)
     world.hotel.lost_replies = 2
@@ -197,7 +202,7 @@ async def test_a_lost_reply_costs_no_machine(traits):
 
 
 @in_virtual_time
-async def test_a_call_that_hangs_is_cut_off_and_settled():
+async def test_a_call_that_hangs_is_cut_off_and_settled() -> None:
     """Nobody waits for ever, and the machines that came after all are the ones that count."""
     world = World()
     world.hotel.reply_s = 1e6
@@ -214,7 +219,64 @@ async def test_a_call_that_hangs_is_cut_off_and_settled():
 
 
 @in_virtual_time
-async def test_a_full_cloud_overflows_to_the_next_at_once():
+async def test_a_sweep_during_a_call_proves_nothing_about_it() -> None:
+    """The machines came at the very end of a call whose answer was lost, when nobody wanted them any more."""
+    world = World()
+    world.hotel.effect_s = 18.0
+    world.hotel.call_s = 0.5
+    world.hotel.lost_replies = 1
+    world.add_group("g-1", 2, clouds=["hotel"])
+    await world.start()
+    await asyncio.sleep(10)
+    await world.set_desired("g-1", 0)
+
+    await asyncio.sleep(20)
+
+    assert world.born() == 2
+    assert world.has_converged(0)
+    await world.crash()
+
+
+@in_virtual_time
+async def test_a_repeated_call_that_does_not_get_through_says_nothing_of_the_first() -> None:
+    """Its claims stay: the first call comes true half a minute later."""
+    world = World()
+    world.hotel.late_s = 25.0
+    world.hotel.lost_replies = 1
+    world.add_group("g-1", 2, clouds=["hotel"])
+    await world.start()
+    await asyncio.sleep(1)
+    world.hotel.launch_errors = [Unreachable("connection refused")]
+
+    await asyncio.sleep(60)
+
+    assert world.hotel.launches == 2
+    assert world.has_converged(2)
+    assert world.born() == 2
+    await world.crash()
+
+
+@in_virtual_time
+async def test_a_call_that_a_crash_cut_off_may_still_come_true() -> None:
+    """The new process waits for a sweep that began well after its own start."""
+    world = World(traits=replace(TRAITS, token_is_idempotent=False, visible_after_s=4.0))
+    world.hotel.late_s, world.hotel.reply_s = 22.0, 1e6
+    world.add_group("g-1", 2, clouds=["hotel"])
+    await world.start()
+    await asyncio.sleep(20)
+    await world.crash()
+    world.hotel.late_s, world.hotel.reply_s = 0.0, 0.0
+
+    await world.start()
+    await asyncio.sleep(60)
+
+    assert world.has_converged(2)
+    assert world.born() == 2
+    await world.crash()
+
+
+@in_virtual_time
+async def test_a_full_cloud_overflows_to_the_next_at_once() -> None:
     """And no activity is called Failed while another cloud can be tried: Terraform would give up."""
     world = World()
     world.hotel.room = 0
@@ -229,7 +291,7 @@ async def test_a_full_cloud_overflows_to_the_next_at_once():
 
 
 @in_virtual_time
-async def test_a_partial_answer_is_kept_and_the_rest_goes_elsewhere():
+async def test_a_partial_answer_is_kept_and_the_rest_goes_elsewhere() -> None:
     """Two of five fit."""
     world = World()
     world.hotel.room = 2
@@ -244,7 +306,7 @@ async def test_a_partial_answer_is_kept_and_the_rest_goes_elsewhere():
 
 
 @in_virtual_time
-async def test_a_group_with_nowhere_to_go_fails_and_tries_again_ever_more_rarely():
+async def test_a_group_with_nowhere_to_go_fails_and_tries_again_ever_more_rarely() -> None:
     """Ten seconds, doubling to ten minutes; the activity says what the cloud said."""
     world = World()
     world.hotel.room = 0
@@ -276,7 +338,7 @@ async def test_a_group_with_nowhere_to_go_fails_and_tries_again_ever_more_rarely
     ],
 )
 @in_virtual_time
-async def test_a_launch_that_failed_once_is_repeated(error, caplog):
+async def test_a_launch_that_failed_once_is_repeated(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever it was, and with exactly one machine in the end."""
     caplog.set_level(logging.CRITICAL)
     world = World()
@@ -292,7 +354,7 @@ async def test_a_launch_that_failed_once_is_repeated(error, caplog):
 
 
 @in_virtual_time
-async def test_a_refusal_ends_when_the_user_changes_what_was_refused():
+async def test_a_refusal_ends_when_the_user_changes_what_was_refused() -> None:
     """Nobody waits ten minutes after the image was corrected."""
     world = World()
     world.hotel.launch_errors = [Refused("no such image") for _ in range(20)]
@@ -312,7 +374,7 @@ async def test_a_refusal_ends_when_the_user_changes_what_was_refused():
 
 
 @in_virtual_time
-async def test_a_blind_cloud_loses_nobody_and_gets_nobody():
+async def test_a_blind_cloud_loses_nobody_and_gets_nobody() -> None:
     """An hour without an answer, while machines die there and the group grows elsewhere."""
     world = await settled(3)
     world.hotel.blind = "connection timed out"
@@ -325,16 +387,16 @@ async def test_a_blind_cloud_loses_nobody_and_gets_nobody():
     assert world.spread() == {"hotel": 2, "sierra": 2}
     assert len(world.ledger.instances("g-1")) == 5
     assert world.hotel.terminations == 0
-    assert world.ledger.waiting["g-1"] == ("hotel does not answer: connection timed out",)
+    assert world.waits() == ["hotel does not answer: connection timed out"]
     world.hotel.blind = None
     await asyncio.sleep(60)
     assert world.has_converged(5)
-    assert world.ledger.waiting["g-1"] == ()
+    assert world.waits() == []
     await world.crash()
 
 
 @in_virtual_time
-async def test_an_incomplete_sweep_is_no_sweep():
+async def test_an_incomplete_sweep_is_no_sweep() -> None:
     """What is missing from it is not dead."""
     world = await settled(3, forgets_dead=True)
     world.hotel.incomplete = True
@@ -347,7 +409,7 @@ async def test_an_incomplete_sweep_is_no_sweep():
 
 
 @in_virtual_time
-async def test_an_empty_list_is_not_believed():
+async def test_an_empty_list_is_not_believed() -> None:
     """Once is a hiccup: nobody is terminated, nobody is launched, on any cloud."""
     world = await settled(1)
     world.hotel.empty_sweeps = 1
@@ -361,7 +423,7 @@ async def test_an_empty_list_is_not_believed():
 
 
 @in_virtual_time
-async def test_a_lasting_empty_list_freezes_a_group_of_several():
+async def test_a_lasting_empty_list_freezes_a_group_of_several() -> None:
     """Confirmed, but too many at once without a word from the cloud; the sight of them thaws it."""
     world = await settled(3)
     world.hotel.empty_sweeps = 20
@@ -372,12 +434,12 @@ async def test_a_lasting_empty_list_freezes_a_group_of_several():
 
     assert world.has_converged(3)
     assert world.born() == 3
-    assert world.ledger.waiting["g-1"] == ()
+    assert world.waits() == []
     await world.crash()
 
 
 @in_virtual_time
-async def test_a_deleted_group_leaves_nothing_behind():
+async def test_a_deleted_group_leaves_nothing_behind() -> None:
     """The group goes when its last machine is gone; its activities stay."""
     world = await settled(4, clouds=[RankedCloud("hotel", 2), "sierra"])
 
@@ -391,7 +453,7 @@ async def test_a_deleted_group_leaves_nothing_behind():
 
 
 @in_virtual_time
-async def test_a_group_deleted_while_its_cloud_is_blind_waits_for_it():
+async def test_a_group_deleted_while_its_cloud_is_blind_waits_for_it() -> None:
     """Its machines are not forgotten."""
     world = await settled(2)
     world.hotel.blind = "no route"
@@ -409,7 +471,7 @@ async def test_a_group_deleted_while_its_cloud_is_blind_waits_for_it():
 
 
 @in_virtual_time
-async def test_more_machines_than_asked_for_do_not_stay():
+async def test_more_machines_than_asked_for_do_not_stay() -> None:
     """The surplus is found by its mark and terminated."""
     world = World()
     world.hotel.extra = 2
@@ -425,7 +487,7 @@ async def test_more_machines_than_asked_for_do_not_stay():
 
 
 @in_virtual_time
-async def test_a_machine_of_somebody_else_is_never_touched():
+async def test_a_machine_of_somebody_else_is_never_touched() -> None:
     """A foreign gateway's machine with the very same group and token in its mark."""
     world = await settled(1)
     ours = world.hotel.lives[0]
@@ -440,7 +502,7 @@ async def test_a_machine_of_somebody_else_is_never_touched():
 
 
 @in_virtual_time
-async def test_a_termination_that_a_cloud_forgot_is_sent_again():
+async def test_a_termination_that_a_cloud_forgot_is_sent_again() -> None:
     """A minute later, and not in between."""
     world = await settled(1)
     world.hotel.ignored_terminations = 1
@@ -455,8 +517,83 @@ async def test_a_termination_that_a_cloud_forgot_is_sent_again():
     await world.crash()
 
 
+@pytest.mark.parametrize(
+    ("error", "by_s"),
+    [
+        pytest.param(Unreachable("connection refused"), 12, id="unreachable"),
+        pytest.param(Throttled("slow down", 30.0), 32, id="throttled"),
+        pytest.param(Gone("no such machine"), 1, id="gone already, it says"),
+    ],
+)
 @in_virtual_time
-async def test_a_stopped_machine_is_terminated_and_replaced():
+async def test_a_termination_that_failed_is_repeated(error: Exception, by_s: float) -> None:
+    """As soon as the cloud may be asked again; what it calls gone is looked for in the next sweep."""
+    world = await settled(1)
+    world.hotel.terminate_errors = [error]
+    if isinstance(error, Gone):
+        world.hotel.kill(world.alive()[0])
+
+    await world.set_desired("g-1", 0)
+    await asyncio.sleep(by_s)
+
+    assert world.has_converged(0)
+    assert world.hotel.terminations == 1 + (not isinstance(error, Gone))
+    await world.crash()
+
+
+@in_virtual_time
+async def test_a_cloud_that_accepts_no_terminations_is_not_hammered() -> None:
+    """Its sweeps go on showing the machines, and each of them is no reason to ask again."""
+    world = await settled(1)
+    world.hotel.terminate_errors = [Throttled("slow down", 30.0)] * 1000
+    await world.set_desired("g-1", 0)
+    for _ in range(300):
+        world.wake("g-1")
+        await asyncio.sleep(1)
+
+    assert 8 <= world.hotel.terminations <= 12
+    await world.crash()
+
+
+@in_virtual_time
+async def test_a_cloud_that_launches_again_is_trusted_again() -> None:
+    """After a success its next failure costs ten seconds, not eighty."""
+    world = World()
+    world.hotel.launch_errors = [NoCapacity("full")] * 4
+    world.add_group("g-1", 1, clouds=["hotel"])
+    await world.start()
+    await asyncio.sleep(200)
+    assert world.has_converged(1)
+
+    world.hotel.launch_errors = [NoCapacity("full")]
+    await world.set_desired("g-1", 2)
+    await asyncio.sleep(11)
+
+    assert world.has_converged(2)
+    await world.crash()
+
+
+@in_virtual_time
+async def test_an_account_with_new_credentials_is_watched_through_them() -> None:
+    """The old connection is let go, and the picture is made anew."""
+    world = await settled(1, clouds=["hotel"])
+    world.hotel.blind = "the key was revoked"
+    await asyncio.sleep(20)
+    renewed = replace(world.hotel, blind=None)
+    world.known["hotel"] = replace(world.known["hotel"], cloud=renewed)
+
+    await asyncio.sleep(70)
+    sweeps = world.hotel.sweeps
+    await asyncio.sleep(70)
+
+    assert world.waits() == []
+    assert world.hotel.sweeps == sweeps
+    assert renewed.sweeps > 10
+    await world.crash()
+
+
+@in_virtual_time
+async def test_a_stopped_machine_is_terminated_and_replaced() -> None:
     """It would go on costing money."""
     world = await settled(6)
     stopped = world.hotel.lives[0]
@@ -470,7 +607,7 @@ async def test_a_stopped_machine_is_terminated_and_replaced():
 
 
 @in_virtual_time
-async def test_a_broken_group_does_not_stop_the_others(caplog):
+async def test_a_broken_group_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
     """Its record cannot be read; it is tried again more and more rarely, and heals when the record does."""
     caplog.set_level(logging.CRITICAL)
     world = World()
@@ -489,7 +626,7 @@ async def test_a_broken_group_does_not_stop_the_others(caplog):
 
 
 @in_virtual_time
-async def test_a_slow_cloud_holds_up_only_its_own_groups():
+async def test_a_slow_cloud_holds_up_only_its_own_groups() -> None:
     """Ten minutes' worth of hanging calls there, one second here."""
     world = World()
     world.hotel.call_s = 1000.0
@@ -505,7 +642,9 @@ async def test_a_slow_cloud_holds_up_only_its_own_groups():
 
 
 @in_virtual_time
-async def test_a_plan_that_leaves_the_rails_is_not_carried_out(monkeypatch, caplog):
+async def test_a_plan_that_leaves_the_rails_is_not_carried_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """Nothing of it is; the operator reads why."""
     caplog.set_level(logging.CRITICAL)
     world = await settled(1)
@@ -519,7 +658,7 @@ async def test_a_plan_that_leaves_the_rails_is_not_carried_out(monkeypatch, capl
 
 
 @in_virtual_time
-async def test_an_orderly_end_lets_a_call_finish():
+async def test_an_orderly_end_lets_a_call_finish() -> None:
     """What was under way is recorded, and close() returns."""
     world = World()
     world.hotel.call_s = 2.0
@@ -534,7 +673,7 @@ async def test_an_orderly_end_lets_a_call_finish():
 
 
 @in_virtual_time
-async def test_an_end_is_not_held_up_by_a_hanging_call():
+async def test_an_end_is_not_held_up_by_a_hanging_call() -> None:
     """After a short grace the call is cut off; the next process settles its claims."""
     world = World()
     world.add_group("g-1", 0)
@@ -557,7 +696,7 @@ async def test_an_end_is_not_held_up_by_a_hanging_call():
 
 
 @in_virtual_time
-async def test_an_idle_world_is_quiet():
+async def test_an_idle_world_is_quiet() -> None:
     """A converged group costs sweeps at their interval and nothing else."""
     world = await settled(3)
     before = (world.hotel.launches, world.hotel.terminations, world.ledger.notes, world.hotel.sweeps)
@@ -571,7 +710,7 @@ async def test_an_idle_world_is_quiet():
 
 
 @in_virtual_time
-async def test_a_removed_account_is_not_watched_any_more():
+async def test_a_removed_account_is_not_watched_any_more() -> None:
     """Its groups keep their instances on record and say what is missing."""
     world = await settled(1, clouds=["hotel"])
     del world.known["hotel"]

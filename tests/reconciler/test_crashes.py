@@ -44,7 +44,7 @@ async def troubled_life(seed: int, traits: CloudTraits) -> None:
 
 @pytest.mark.parametrize("seed", range(60))
 @pytest.mark.parametrize("traits", [pytest.param(TRAITS, id="tokens"), pytest.param(FORGETFUL, id="no tokens")])
-def test_a_crash_at_any_step_is_settled(seed, traits):
+def test_a_crash_at_any_step_is_settled(seed: int, traits: CloudTraits) -> None:
     """Exactly the desired machines live in the end, and exactly they are on record."""
     virtual_time.run(troubled_life(seed, traits))
 
@@ -61,7 +61,7 @@ async def first_launch(steps: int) -> World:
 
 
 @pytest.mark.parametrize("steps", range(1, 31))
-def test_a_crash_at_each_step_of_a_first_launch_costs_nothing(steps):
+def test_a_crash_at_each_step_of_a_first_launch_costs_nothing(steps: int) -> None:
     """No machine is launched twice: the claim was written before the call."""
     world = virtual_time.run(first_launch(steps))
 
@@ -81,7 +81,7 @@ async def crash_loop() -> World:
     return world
 
 
-def test_a_crash_loop_does_not_multiply_machines():
+def test_a_crash_loop_does_not_multiply_machines() -> None:
     """Some systems leak one machine per restart."""
     world = virtual_time.run(crash_loop())
 
@@ -105,7 +105,7 @@ async def deleted(steps: int) -> World:
 
 
 @pytest.mark.parametrize("steps", range(1, 31))
-def test_a_crash_at_each_step_of_a_deletion_leaves_nothing_behind(steps):
+def test_a_crash_at_each_step_of_a_deletion_leaves_nothing_behind(steps: int) -> None:
     """The group is gone when its machines are, not before."""
     world = virtual_time.run(deleted(steps))
 

@@ -8,7 +8,7 @@ from reconciler import identity
 @pytest.mark.parametrize(
     "machine_id", [pytest.param("i-0a1b2c3d", id="short"), pytest.param("i-0a1b2c3d4e5f60718", id="long")]
 )
-def test_an_id_of_ec2s_form_is_kept(machine_id):
+def test_an_id_of_ec2s_form_is_kept(machine_id: str) -> None:
     """Eight to seventeen hex digits."""
     assert identity.instance_id("hotel", machine_id) == machine_id
 
@@ -22,7 +22,7 @@ def test_an_id_of_ec2s_form_is_kept(machine_id):
         pytest.param("I-0A1B2C3D", id="upper case"),
     ],
 )
-def test_any_other_id_gets_a_stable_one(machine_id):
+def test_any_other_id_gets_a_stable_one(machine_id: str) -> None:
     """The same for the same machine, another on another account."""
     made = identity.instance_id("hotel", machine_id)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler import placement
-from reconciler.model import RankedCloud
+from reconciler.model import AccountView, RankedCloud
 from tests.reconciler.views import NOW, account, gone_blind, held, instance, view
 
 HOTEL, SIERRA = RankedCloud("hotel"), RankedCloud("sierra")
@@ -20,7 +20,9 @@ HOTEL, SIERRA = RankedCloud("hotel"), RankedCloud("sierra")
         pytest.param((), {}, 5, {}, id="no cloud"),
     ],
 )
-def test_ranks_are_filled_in_order(clouds, counting, wanted, expected):
+def test_ranks_are_filled_in_order(
+    clouds: tuple[RankedCloud, ...], counting: dict[str, int], wanted: int, expected: dict[str, int]
+) -> None:
     """Never beyond a cap; what finds no place is explained."""
     placed = placement.place(view(wanted, clouds=clouds), wanted, counting)
 
@@ -35,7 +37,7 @@ def test_ranks_are_filled_in_order(clouds, counting, wanted, expected):
         pytest.param(account(hold=held()), "back-off on hotel until 2013-08-19T21:00:30Z: hotel is full", id="held"),
     ],
 )
-def test_a_cloud_that_cannot_launch_is_passed_over(hotel, reason):
+def test_a_cloud_that_cannot_launch_is_passed_over(hotel: AccountView, reason: str) -> None:
     """The next rank takes over at once; alone, the obstacle is what the group waits for."""
     both = view(2, clouds=(HOTEL, SIERRA), accounts={"hotel": hotel})
     alone = view(2, clouds=(HOTEL,), accounts={"hotel": hotel})
@@ -45,7 +47,7 @@ def test_a_cloud_that_cannot_launch_is_passed_over(hotel, reason):
     assert placement.place(alone, 2, {}).reasons == (reason,)
 
 
-def test_the_end_of_a_back_off_is_worth_another_look():
+def test_the_end_of_a_back_off_is_worth_another_look() -> None:
     """The earliest one, when several clouds are held."""
     placed = placement.place(view(1, accounts={"hotel": account(hold=held())}), 1, {})
 
@@ -53,7 +55,7 @@ def test_the_end_of_a_back_off_is_worth_another_look():
     assert (placed.again_at - NOW).total_seconds() == 30
 
 
-def test_a_cloud_without_a_launch_configuration_is_reported():
+def test_a_cloud_without_a_launch_configuration_is_reported() -> None:
     """It is skipped, not an error."""
     placed = placement.place(view(2, clouds=(HOTEL, SIERRA), sources=["sierra"]), 2, {})
     stuck = placement.place(view(2, clouds=(HOTEL,), sources=[]), 2, {})
@@ -62,7 +64,7 @@ def test_a_cloud_without_a_launch_configuration_is_reported():
     assert stuck.reasons == ("the group has no launch configuration for hotel",)
 
 
-def test_a_cloud_without_an_account_is_reported():
+def test_a_cloud_without_an_account_is_reported() -> None:
     """Its credentials were taken away while the group still names it."""
     without = view(2, clouds=(HOTEL,))
     placed = placement.place(type(without)(without.record, {}), 2, {})
@@ -70,7 +72,7 @@ def test_a_cloud_without_an_account_is_reported():
     assert placed.reasons == ("there is no account on hotel",)
 
 
-def test_a_cloud_that_is_about_to_be_seen_keeps_its_share():
+def test_a_cloud_that_is_about_to_be_seen_keeps_its_share() -> None:
     """After a restart the lower ranks must not be filled only because their sweeps came back first."""
     starting = view(5, clouds=(RankedCloud("hotel", 3), SIERRA), accounts={"hotel": account(swept_at=None)})
 
@@ -81,7 +83,7 @@ def test_a_cloud_that_is_about_to_be_seen_keeps_its_share():
     assert placed.reasons == ("hotel has not been looked at yet",)
 
 
-def test_instances_on_a_blind_cloud_count_as_living():
+def test_instances_on_a_blind_cloud_count_as_living() -> None:
     """They fill their cloud's cap."""
     blind = view(3, [instance(1), instance(2)], accounts={"hotel": gone_blind()})
 

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from backends.cloud import MachineState
+from backends.cloud import Machine, MachineState
 from reconciler import actions, planner, rails
-from reconciler.model import GroupView, InstanceState, RankedCloud
+from reconciler.model import AccountView, GroupView, Instance, InstanceState, RankedCloud
 from tests.reconciler.views import (
     NOW,
     SWEPT,
@@ -39,7 +40,7 @@ def plan(seen: GroupView) -> actions.Plan:
     return made
 
 
-def running(*keys: int):
+def running(*keys: int) -> list[Machine]:
     """The machines of these instances."""
     return [machine(f"m-{key}") for key in keys]
 
@@ -54,7 +55,7 @@ def running(*keys: int):
         pytest.param(50, 0, 20, 0, id="twenty at a time"),
     ],
 )
-def test_the_plan_closes_the_gap(desired, alive, starts, ends):
+def test_the_plan_closes_the_gap(desired: int, alive: int, starts: int, ends: int) -> None:
     """It launches or retires exactly the difference, and tells the cloud of the retired at once."""
     made = plan(view(desired, [instance(key) for key in range(1, alive + 1)]))
 
@@ -63,40 +64,42 @@ def test_the_plan_closes_the_gap(desired, alive, starts, ends):
     assert sorted(dismissed(made)) == sorted(retired(made))
 
 
-def test_the_same_view_gives_the_same_plan():
+def test_the_same_view_gives_the_same_plan() -> None:
     """Deciding changes nothing."""
     seen = view(3, [instance(1), claim(2)])
 
     assert planner.plan(seen, NOW) == planner.plan(seen, NOW)
 
 
-def test_a_converged_group_waits_for_nothing():
+def test_a_converged_group_waits_for_nothing() -> None:
     """No timer, no look, no words."""
     assert plan(view(2, [instance(1), instance(2)])) == actions.Plan()
 
 
-def test_a_launch_says_why():
+def test_a_launch_says_why() -> None:
     """First why the group wants more, then what is done about it."""
     made = plan(view(3, [instance(1)], causes=(AT_NOON,)))
 
-    assert [launch.because for launch in of_kind(made, actions.Launch)] == [
+    (launch,) = of_kind(made, actions.Launch)
+    assert launch.because == (
         f"{AT_NOON}  At 2013-08-19T21:00:00Z an instance was started in response to a difference between desired and "
         "actual capacity, increasing the capacity from 1 to 3."
-    ]
+    )
 
 
-def test_a_scale_in_says_why_and_whom():
+def test_a_scale_in_says_why_and_whom() -> None:
     """As AWS does."""
     made = plan(view(1, [instance(1), instance(2)], causes=(AT_NOON,)))
 
-    assert [retire.because for retire in of_kind(made, actions.Retire)] == [
+    (retire,) = of_kind(made, actions.Retire)
+    assert retire.because == (
         f"{AT_NOON}  At 2013-08-19T21:00:00Z an instance was taken out of service in response to a difference between "
         "desired and actual capacity, shrinking the capacity from 2 to 1.  At 2013-08-19T21:00:00Z instance i-00000001 "
         "was selected for termination."
-    ]
+    )
 
 
-def test_owed_replacements_are_launched_first_and_say_so():
+def test_owed_replacements_are_launched_first_and_say_so() -> None:
     """A launch has one cause: replacement and growth are two."""
     made = plan(view(3, owed_replacements=1))
 
@@ -107,13 +110,13 @@ def test_owed_replacements_are_launched_first_and_say_so():
 class TestSettle:
     """Claims against what a sweep shows."""
 
-    def test_a_claim_is_bound_to_the_machine_of_its_token(self):
+    def test_a_claim_is_bound_to_the_machine_of_its_token(self) -> None:
         """The mark tells."""
         made = plan(view(1, [claim(1)], accounts={"hotel": account([machine("m-9", token="t-1")])}))
 
-        assert [(a.instance_key, a.machine.machine_id) for a in made.actions] == [(1, "m-9")]
+        assert [(a.instance_key, a.machine.machine_id) for a in of_kind(made, actions.Bind)] == [(1, "m-9")]
 
-    def test_indexes_are_respected_and_the_rest_is_shared_out(self):
+    def test_indexes_are_respected_and_the_rest_is_shared_out(self) -> None:
         """Claims of a batch get the machine of their own index where the cloud kept it."""
         claims = [claim(key, token="t-1", index=key - 1) for key in (1, 2, 3)]
         shown = [
@@ -122,11 +125,11 @@ class TestSettle:
             machine("m-9", token="t-1", index=0),
         ]
 
-        made = plan(view(3, claims, accounts={"hotel": account(shown)}))
+        binds = of_kind(plan(view(3, claims, accounts={"hotel": account(shown)})), actions.Bind)
 
-        assert {(a.instance_key, a.machine.machine_id) for a in made.actions} == {(1, "m-9"), (2, "m-8"), (3, "m-7")}
+        assert {(a.instance_key, a.machine.machine_id) for a in binds} == {(1, "m-9"), (2, "m-8"), (3, "m-7")}
 
-    def test_a_machine_that_died_unrecorded_gives_its_claim_up(self):
+    def test_a_machine_that_died_unrecorded_gives_its_claim_up(self) -> None:
         """And the group launches anew."""
         dead = machine("m-9", MachineState.TERMINATED, token="t-1")
 
@@ -135,7 +138,15 @@ class TestSettle:
         assert [a.instance_keys for a in of_kind(made, actions.Abandon)] == [(1,)]
         assert launched(made) == {"hotel": 1}
 
-    def test_a_bound_machine_is_not_bound_again(self):
+    def test_no_claim_ends_with_a_dead_machine_while_a_living_one_is_left(self) -> None:
+        """Whatever the indexes say: the living one would leak."""
+        dead = machine("m-8", MachineState.TERMINATED, token="t-1", index=0)
+
+        made = plan(view(1, [claim(1)], accounts={"hotel": account([dead, machine("m-9", token="t-1")])}))
+
+        assert [(a.instance_key, a.machine.machine_id) for a in of_kind(made, actions.Bind)] == [(1, "m-9")]
+
+    def test_a_bound_machine_is_not_bound_again(self) -> None:
         """Two machines of one token, one of them taken: the claim waits for its own."""
         members = [instance(1, token="t-1"), claim(2, token="t-1", index=1, claimed_at=ago(5))]
 
@@ -143,7 +154,7 @@ class TestSettle:
 
         assert made.actions == ()
 
-    def test_a_fresh_claim_waits_for_a_sweep_that_can_tell(self):
+    def test_a_fresh_claim_waits_for_a_sweep_that_can_tell(self) -> None:
         """A machine may be listed late; the plan looks again when it must be seen."""
         made = plan(view(1, [claim(1, claimed_at=ago(4))]))
 
@@ -151,14 +162,14 @@ class TestSettle:
         assert made.recheck_s == pytest.approx(6)
         assert made.waiting_on == ("the outcome of 1 launches on hotel is not known yet",)
 
-    def test_an_overdue_claim_asks_for_a_sweep(self):
+    def test_an_overdue_claim_asks_for_a_sweep(self) -> None:
         """The time has come, the picture is older."""
         made = plan(view(1, [claim(1, claimed_at=ago(10.5))]))
 
         assert made.actions == ()
         assert made.look_at == {"hotel"}
 
-    def test_a_claim_that_came_to_nothing_is_launched_with_its_own_token(self):
+    def test_a_claim_that_came_to_nothing_is_launched_with_its_own_token(self) -> None:
         """Never anew: should the first call come true after all, the token makes it the same machines."""
         batch = [claim(key, token="t-1", index=key - 1) for key in (1, 2)]
 
@@ -175,24 +186,26 @@ class TestSettle:
             pytest.param([claim(1, cloud="alamo")], {}, id="its cloud is not the group's any more"),
         ],
     )
-    def test_a_call_that_cannot_be_repeated_is_given_up_and_made_anew(self, members, facts):
+    def test_a_call_that_cannot_be_repeated_is_given_up_and_made_anew(
+        self, members: list[Instance], facts: dict[str, Any]
+    ) -> None:
         """Clouds refuse a token with other parameters."""
         made = plan(view(len(members), members, **facts))
 
         assert len(of_kind(made, actions.Abandon)) == 1
         assert launched(made) == {"hotel": 1}
 
-    def test_a_claim_that_is_not_wanted_any_more_is_given_up(self):
+    def test_a_claim_that_is_not_wanted_any_more_is_given_up(self) -> None:
         """Rather than an instance that serves."""
         made = plan(view(1, [instance(1), claim(2)]))
 
         assert [a.instance_keys for a in of_kind(made, actions.Abandon)] == [(2,)]
         assert retired(made) == []
 
-    def test_a_call_that_was_cut_off_lately_may_still_come_true(self):
+    def test_a_call_that_was_cut_off_lately_may_still_come_true(self) -> None:
         """Sweeps that began before its end prove nothing, except to a cloud that knows the token."""
         forgetful = replace(TRAITS, token_is_idempotent=False)
-        cut = {"calls_cut_at": ago(5)}
+        cut: dict[str, Any] = {"calls_cut_at": ago(5)}
 
         undecided = plan(view(1, [claim(1)], accounts={"hotel": account(traits=forgetful, **cut)}))
         repeated = plan(view(1, [claim(1)], accounts={"hotel": account(**cut)}))
@@ -201,14 +214,14 @@ class TestSettle:
         assert undecided.actions == unwanted.actions == ()
         assert [type(a) for a in repeated.actions] == [actions.Resend]
 
-    def test_a_held_cloud_is_not_asked_to_repeat(self):
+    def test_a_held_cloud_is_not_asked_to_repeat(self) -> None:
         """The claim keeps its place; its capacity is not launched twice elsewhere."""
         made = plan(view(1, [claim(1)], clouds=(HOTEL, SIERRA), accounts={"hotel": account(hold=held())}))
 
         assert made.actions == ()
         assert made.recheck_s == pytest.approx(30)
 
-    def test_claims_on_a_blind_cloud_are_frozen(self):
+    def test_claims_on_a_blind_cloud_are_frozen(self) -> None:
         """Their calls may have happened."""
         made = plan(view(1, [claim(1)], clouds=(HOTEL, SIERRA), accounts={"hotel": gone_blind()}))
 
@@ -220,7 +233,7 @@ class TestSettle:
 class TestJudge:
     """The dead and those who only seem so."""
 
-    def test_what_the_cloud_calls_terminated_is_buried_and_replaced(self):
+    def test_what_the_cloud_calls_terminated_is_buried_and_replaced(self) -> None:
         """Nothing is left to terminate."""
         made = plan(
             view(
@@ -242,14 +255,14 @@ class TestJudge:
             pytest.param([machine("m-1", MachineState.ERROR)], id="error"),
         ],
     )
-    def test_what_we_conclude_is_retired_terminated_and_replaced(self, shown):
+    def test_what_we_conclude_is_retired_terminated_and_replaced(self, shown: list[Machine]) -> None:
         """It may still cost money."""
         made = plan(view(1, [instance(1)], accounts={"hotel": account(shown)}))
 
         assert retired(made) == dismissed(made) == [1]
         assert [(a.count, a.replacing) for a in of_kind(made, actions.Launch)] == [(1, 1)]
 
-    def test_a_death_within_a_surplus_is_no_loss(self):
+    def test_a_death_within_a_surplus_is_no_loss(self) -> None:
         """It needs no replacement and nobody else has to go."""
         made = plan(view(1, [instance(1), instance(2)], accounts={"hotel": account(running(2))}))
 
@@ -267,7 +280,7 @@ class TestJudge:
             pytest.param(10, 3, True, id="three of ten"),
         ],
     )
-    def test_too_many_deaths_at_once_are_not_believed(self, present, missing, frozen):
+    def test_too_many_deaths_at_once_are_not_believed(self, present: int, missing: int, frozen: bool) -> None:
         """More than one, and more than a fifth of a cloud's: it says more about us than about them."""
         members = [instance(key) for key in range(1, present + 1)]
         shown = running(*range(missing + 1, present + 1))
@@ -278,7 +291,7 @@ class TestJudge:
         assert sum(launched(made).values()) == (0 if frozen else missing)
         assert bool(made.waiting_on) == frozen
 
-    def test_mass_death_that_the_cloud_confirms_is_believed(self):
+    def test_mass_death_that_the_cloud_confirms_is_believed(self) -> None:
         """An operator terminated them all: they are replaced."""
         members = [instance(key) for key in range(1, 6)]
         shown = [machine(f"m-{key}", MachineState.TERMINATED) for key in range(1, 6)]
@@ -288,7 +301,7 @@ class TestJudge:
         assert buried(made) == [1, 2, 3, 4, 5]
         assert launched(made) == {"hotel": 5}
 
-    def test_what_users_call_unhealthy_is_never_frozen(self):
+    def test_what_users_call_unhealthy_is_never_frozen(self) -> None:
         """They said so."""
         made = plan(
             view(
@@ -300,7 +313,7 @@ class TestJudge:
         assert retired(made) == [1, 2]
         assert launched(made) == {"hotel": 2}
 
-    def test_nobody_dies_on_a_blind_cloud(self):
+    def test_nobody_dies_on_a_blind_cloud(self) -> None:
         """Not even those that users call unhealthy; the group says what it waits for."""
         made = plan(
             view(2, [instance(1, healthy=False), instance(2)], clouds=(HOTEL, SIERRA), accounts={"hotel": gone_blind()})
@@ -309,7 +322,7 @@ class TestJudge:
         assert made.actions == ()
         assert made.waiting_on == ("hotel does not answer: connection refused",)
 
-    def test_a_booting_machine_is_looked_at_again_when_its_time_is_up(self):
+    def test_a_booting_machine_is_looked_at_again_when_its_time_is_up(self) -> None:
         """Nothing else would call for a pass."""
         starting = instance(1, state=InstanceState.PENDING, bound_at=ago(100))
 
@@ -317,7 +330,7 @@ class TestJudge:
 
         assert made == actions.Plan(recheck_s=800.0)
 
-    def test_a_pending_instance_is_promoted_when_its_machine_runs(self):
+    def test_a_pending_instance_is_promoted_when_its_machine_runs(self) -> None:
         """The sweep saw it."""
         made = plan(view(1, [instance(1, state=InstanceState.PENDING)]))
 
@@ -341,7 +354,9 @@ class TestDismiss:
             pytest.param(0.5, None, False, False, id="absent from an earlier sweep"),
         ],
     )
-    def test_a_retired_machine_is_terminated_until_it_is_gone(self, sent_s_ago, state, told, gone):
+    def test_a_retired_machine_is_terminated_until_it_is_gone(
+        self, sent_s_ago: float | None, state: MachineState | None, told: bool, gone: bool
+    ) -> None:
         """Told once, told again when it lives on, buried on proof alone."""
         sent_at = None if sent_s_ago is None else ago(sent_s_ago)
         shown = [] if state is None else [machine("m-1", state)]
@@ -352,7 +367,7 @@ class TestDismiss:
         assert dismissed(made) == ([1] if told else [])
         assert buried(made) == ([1] if gone else [])
 
-    def test_absence_is_proof_only_when_a_later_sweep_shows_it(self):
+    def test_absence_is_proof_only_when_a_later_sweep_shows_it(self) -> None:
         """The plan asks for that sweep."""
         leaving = instance(1, state=TERMINATING, terminate_sent_at=ago(0.5))
 
@@ -360,7 +375,7 @@ class TestDismiss:
 
         assert made.look_at == {"hotel"}
 
-    def test_a_young_machine_that_is_not_listed_yet_is_not_buried(self):
+    def test_a_young_machine_that_is_not_listed_yet_is_not_buried(self) -> None:
         """It would go on living unseen (EC2 lists late: InvalidInstanceID.NotFound is no proof)."""
         leaving = instance(1, state=TERMINATING, bound_at=ago(5), terminate_sent_at=ago(4))
 
@@ -372,7 +387,7 @@ class TestDismiss:
     @pytest.mark.parametrize(
         "cloud", [pytest.param(gone_blind(), id="blind"), pytest.param(account(swept_at=None), id="unseen")]
     )
-    def test_nothing_is_terminated_where_nothing_can_be_seen(self, cloud):
+    def test_nothing_is_terminated_where_nothing_can_be_seen(self, cloud: AccountView) -> None:
         """The intention stays on record."""
         made = plan(view(0, [instance(1, state=TERMINATING)], accounts={"hotel": cloud}))
 
@@ -383,14 +398,14 @@ class TestDismiss:
         "facts",
         [pytest.param({"mark": None}, id="no mark"), pytest.param({"uid": "g-2"}, id="the mark of another group")],
     )
-    def test_a_machine_without_our_mark_is_not_touched(self, facts):
+    def test_a_machine_without_our_mark_is_not_touched(self, facts: dict[str, Any]) -> None:
         """Whatever the ledger says: the id may have been given out again."""
         made = plan(view(0, [instance(1, state=TERMINATING)], accounts={"hotel": account([machine("m-1", **facts)])}))
 
         assert made.actions == ()
         assert "m-1" in made.waiting_on[0]
 
-    def test_many_are_dismissed_in_several_calls(self):
+    def test_many_are_dismissed_in_several_calls(self) -> None:
         """One refused call must not hold up all."""
         made = plan(view(0, [instance(key, state=TERMINATING) for key in range(1, 121)]))
 
@@ -400,7 +415,7 @@ class TestDismiss:
 class TestTrim:
     """Scale-in."""
 
-    def test_a_blind_clouds_instances_can_be_chosen_but_not_terminated(self):
+    def test_a_blind_clouds_instances_can_be_chosen_but_not_terminated(self) -> None:
         """The intention is recorded; the call waits for sight."""
         members = [instance(1), instance(2, "sierra")]
 
@@ -409,14 +424,14 @@ class TestTrim:
         assert retired(made) == [2]
         assert dismissed(made) == []
 
-    def test_protected_surplus_is_what_the_group_waits_for(self):
+    def test_protected_surplus_is_what_the_group_waits_for(self) -> None:
         """Nobody else is taken instead of the protected."""
         made = plan(view(0, [instance(1, protected=True)]))
 
         assert made.actions == ()
         assert made.waiting_on == ("1 surplus instances are protected, or their launches not settled yet",)
 
-    def test_a_lowered_cap_moves_the_excess_to_the_next_cloud(self):
+    def test_a_lowered_cap_moves_the_excess_to_the_next_cloud(self) -> None:
         """Only as many as find a place there now."""
         members = [instance(key) for key in (1, 2, 3)]
         clouds = (RankedCloud("hotel", 1), RankedCloud("sierra", 1))
@@ -426,7 +441,7 @@ class TestTrim:
         assert len(retired(made)) == 1
         assert launched(made) == {"sierra": 1}
 
-    def test_nobody_is_moved_to_where_there_is_no_place(self):
+    def test_nobody_is_moved_to_where_there_is_no_place(self) -> None:
         """A cap is no reason to serve less."""
         members = [instance(key) for key in (1, 2)]
 
@@ -434,7 +449,7 @@ class TestTrim:
 
         assert made.actions == ()
 
-    def test_a_cloud_that_the_group_does_not_name_any_more_keeps_its_instances(self):
+    def test_a_cloud_that_the_group_does_not_name_any_more_keeps_its_instances(self) -> None:
         """As on AWS: a new launch configuration changes what is launched, not what runs."""
         made = plan(view(2, [instance(1, "alamo"), instance(2, "alamo")], clouds=(HOTEL,)))
 
@@ -444,7 +459,7 @@ class TestTrim:
 class TestFill:
     """Launches and their limits."""
 
-    def test_the_ceiling_counts_machines_in_every_state(self):
+    def test_the_ceiling_counts_machines_in_every_state(self) -> None:
         """However they came about, the bill has a bound."""
         leaving = [instance(key, state=TERMINATING, terminate_sent_at=ago(5)) for key in range(1, 4)]
 
@@ -455,7 +470,7 @@ class TestFill:
         assert launched(full) == {}
         assert full.waiting_on == ("4 machines of the group are still there; more than 4 at once are not allowed",)
 
-    def test_the_missing_go_to_the_next_cloud_when_the_first_is_held(self):
+    def test_the_missing_go_to_the_next_cloud_when_the_first_is_held(self) -> None:
         """At once, within the same limits."""
         made = plan(
             view(3, [instance(1)], clouds=(HOTEL, SIERRA), accounts={"hotel": account(running(1), hold=held())})
@@ -463,7 +478,7 @@ class TestFill:
 
         assert launched(made) == {"sierra": 2}
 
-    def test_a_group_with_nowhere_to_go_says_so_and_looks_again(self):
+    def test_a_group_with_nowhere_to_go_says_so_and_looks_again(self) -> None:
         """When the back-off ends, or when the blind cloud is seen."""
         made = plan(view(1, clouds=(HOTEL, SIERRA), accounts={"hotel": account(hold=held()), "sierra": gone_blind()}))
 
@@ -488,7 +503,7 @@ class TestReap:
             pytest.param({"state": MachineState.SHUTTING_DOWN}, False, id="on its way"),
         ],
     )
-    def test_a_leak_is_closed(self, facts, reaped):
+    def test_a_leak_is_closed(self, facts: dict[str, Any], reaped: bool) -> None:
         """Once it is old enough not to be a launch under way."""
         shown = [machine("m-1"), machine("m-9", **facts)]
 
@@ -496,13 +511,13 @@ class TestReap:
 
         assert [a.machine_ids for a in of_kind(made, actions.Reap)] == ([("m-9",)] if reaped else [])
 
-    def test_the_machine_of_a_claim_is_no_leak(self):
+    def test_the_machine_of_a_claim_is_no_leak(self) -> None:
         """It is bound, however old it is."""
         made = plan(view(1, [claim(1)], accounts={"hotel": account([machine("m-9", token="t-1")])}))
 
         assert of_kind(made, actions.Reap) == []
 
-    def test_many_unknown_machines_are_left_alone(self):
+    def test_many_unknown_machines_are_left_alone(self) -> None:
         """The ledger may have been restored from an old backup: nothing is killed blindly."""
         shown = running(1, 2, 7, 8, 9)
 
@@ -511,7 +526,7 @@ class TestReap:
         assert made.actions == ()
         assert len(made.waiting_on) == 3
 
-    def test_the_surplus_of_a_known_launch_is_always_a_leak(self):
+    def test_the_surplus_of_a_known_launch_is_always_a_leak(self) -> None:
         """The cloud launched more than it was asked for."""
         shown = [machine("m-1"), *(machine(f"m-{n}", token="t-1") for n in (7, 8, 9))]
 
@@ -523,7 +538,7 @@ class TestReap:
 class TestRemove:
     """The end of a group."""
 
-    def test_a_group_being_deleted_retires_all_and_launches_nothing(self):
+    def test_a_group_being_deleted_retires_all_and_launches_nothing(self) -> None:
         """The protected included; its fresh claims wait for their proof."""
         members = [instance(1, protected=True), instance(2), claim(3, claimed_at=ago(4))]
 
@@ -533,11 +548,11 @@ class TestRemove:
         assert launched(made) == {}
         assert of_kind(made, actions.RemoveGroup) == []
 
-    def test_an_empty_group_is_removed(self):
+    def test_an_empty_group_is_removed(self) -> None:
         """Nothing of it is left."""
         assert [type(a) for a in plan(view(0, deleting=True)).actions] == [actions.RemoveGroup]
 
-    def test_a_group_is_removed_with_its_last_instance(self):
+    def test_a_group_is_removed_with_its_last_instance(self) -> None:
         """The same plan that buries it."""
         leaving = instance(1, state=TERMINATING, terminate_sent_at=ago(10))
 
@@ -545,20 +560,20 @@ class TestRemove:
 
         assert [type(a) for a in made.actions] == [actions.Bury, actions.RemoveGroup]
 
-    def test_a_group_is_not_removed_while_a_machine_bears_its_mark(self):
+    def test_a_group_is_not_removed_while_a_machine_bears_its_mark(self) -> None:
         """It is reaped first, however young it is."""
         made = plan(view(0, deleting=True, accounts={"hotel": account([machine("m-9", launched_at=SWEPT)])}))
 
         assert [type(a) for a in made.actions] == [actions.Reap]
 
-    def test_a_blind_cloud_keeps_its_groups(self):
+    def test_a_blind_cloud_keeps_its_groups(self) -> None:
         """Nobody knows what became of their machines."""
         made = plan(view(0, [instance(1)], deleting=True, accounts={"hotel": gone_blind()}))
 
         assert of_kind(made, actions.RemoveGroup) == []
 
 
-def test_a_death_is_judged_by_the_sweep_and_not_by_the_clock():
+def test_a_death_is_judged_by_the_sweep_and_not_by_the_clock() -> None:
     """A picture that has not been renewed for an hour kills nobody that was bound since."""
     stale = account(running(1), swept_at=NOW - timedelta(hours=1))
     members = [instance(1), instance(2, bound_at=ago(60))]

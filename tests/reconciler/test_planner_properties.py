@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from backends.cloud import MachineState, Mark
 from reconciler import planner, rails
 from reconciler.actions import Abandon, Bury, Launch, RemoveGroup, Retire
-from reconciler.model import GroupView, InstanceState, RankedCloud
+from reconciler.model import GroupView, Instance, InstanceState, RankedCloud
 from tests.reconciler.views import NOW, TRAITS, account, ago, held, instance, machine, view
 
 CLOUDS = ("hotel", "sierra", "foxtrot")
@@ -24,7 +24,7 @@ MARKS = st.one_of(
 
 
 @st.composite
-def instances(draw: st.DrawFn):
+def instances(draw: st.DrawFn) -> list[Instance]:
     """Up to a dozen instances in any state, their batches whole or broken."""
     members = []
     for key in range(1, draw(st.integers(0, 12)) + 1):
@@ -87,23 +87,23 @@ def views(draw: st.DrawFn) -> GroupView:
     return GroupView(seen.record, {name: a for name, a in seen.accounts.items() if name != missing})
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(views())
-def test_a_plan_keeps_to_the_rails(seen):
+def test_a_plan_keeps_to_the_rails(seen: GroupView) -> None:
     """For any view at all."""
     rails.check(seen, planner.plan(seen, NOW))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(views())
-def test_deciding_is_pure(seen):
+def test_deciding_is_pure(seen: GroupView) -> None:
     """Twice the same view, twice the same plan."""
     assert planner.plan(seen, NOW) == planner.plan(seen, NOW)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(views())
-def test_a_plan_never_launches_beyond_the_gap(seen):
+def test_a_plan_never_launches_beyond_the_gap(seen: GroupView) -> None:
     """The gap after all that the same plan takes out."""
     made = planner.plan(seen, NOW)
     out = {a.instance_key for a in made.actions if isinstance(a, Bury | Retire)}
@@ -114,9 +114,9 @@ def test_a_plan_never_launches_beyond_the_gap(seen):
     assert launches <= max(0, seen.group.desired - len(staying))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(views())
-def test_whoever_does_less_than_desired_says_why(seen):
+def test_whoever_does_less_than_desired_says_why(seen: GroupView) -> None:
     """A gap that stays open has a reason that users can read, or more launches follow in the next pass."""
     made = planner.plan(seen, NOW)
     out = {a.instance_key for a in made.actions if isinstance(a, Bury | Retire)}
@@ -127,9 +127,9 @@ def test_whoever_does_less_than_desired_says_why(seen):
         assert made.waiting_on
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(views())
-def test_total_blindness_changes_nothing_but_intentions(seen):
+def test_total_blindness_changes_nothing_but_intentions(seen: GroupView) -> None:
     """With no cloud answering there is no launch, no termination, no burial."""
     blind = GroupView(seen.record, {name: replace(a, blind="no answer") for name, a in seen.accounts.items()})
 
@@ -137,7 +137,7 @@ def test_total_blindness_changes_nothing_but_intentions(seen):
 
 
 @pytest.mark.parametrize("size", [pytest.param(5000, id="five thousand")])
-def test_a_big_group_is_planned_in_an_instant(size):
+def test_a_big_group_is_planned_in_an_instant(size: int) -> None:
     """The event loop serves others meanwhile; nothing in a pass may be quadratic."""
     members = [instance(key) for key in range(1, size + 1)]
     seen = view(size // 2, members)

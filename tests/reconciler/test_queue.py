@@ -1,6 +1,8 @@
 """Keys in order, each once, never two workers on one."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,7 @@ async def waits(queue: WorkQueue) -> bool:
     return waiting
 
 
-async def coalesced():
+async def coalesced() -> None:
     queue = WorkQueue()
     for key in ("a", "b", "a", "a"):
         queue.add(key)
@@ -27,7 +29,7 @@ async def coalesced():
     assert await waits(queue)
 
 
-async def worked_on_by_one():
+async def worked_on_by_one() -> None:
     queue = WorkQueue()
     queue.add("a")
     assert await queue.take() == "a"
@@ -39,7 +41,7 @@ async def worked_on_by_one():
     assert await waits(queue)
 
 
-async def delayed():
+async def delayed() -> None:
     queue = WorkQueue()
     loop = asyncio.get_running_loop()
     queue.add_later("a", 30)
@@ -52,7 +54,7 @@ async def delayed():
     assert await waits(queue)
 
 
-async def overtaken():
+async def overtaken() -> None:
     queue = WorkQueue()
     queue.add_later("a", 30)
     queue.add("a")
@@ -62,7 +64,7 @@ async def overtaken():
     assert await waits(queue)
 
 
-async def shut():
+async def shut() -> None:
     queue = WorkQueue()
     queue.add("a")
     queue.add("b")
@@ -85,6 +87,6 @@ async def shut():
         pytest.param(shut, id="a shut queue hands nothing out and becomes idle"),
     ],
 )
-def test_a_queue_keeps_its_promises(story):
+def test_a_queue_keeps_its_promises(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Each story is one promise."""
     virtual_time.run(story())

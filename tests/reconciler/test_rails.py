@@ -2,10 +2,10 @@
 
 import pytest
 
-from backends.cloud import MachineState
+from backends.cloud import Machine, MachineState
 from reconciler import actions, rails
 from reconciler.actions import Plan
-from reconciler.model import InstanceState, RankedCloud
+from reconciler.model import AccountView, GroupView, InstanceState, RankedCloud
 from tests.reconciler.views import account, ago, claim, gone_blind, held, instance, machine, view
 
 TERMINATING = InstanceState.TERMINATING
@@ -39,7 +39,7 @@ def reap(machine_id: str) -> actions.Reap:
     return actions.Reap("hotel", (machine_id,), "a mistake")
 
 
-def on_hotel(*machines, **facts):
+def on_hotel(*machines: Machine, **facts: object) -> dict[str, AccountView]:
     """Only hotel, and what it shows."""
     return {"hotel": account(machines, **facts)}
 
@@ -133,7 +133,7 @@ def on_hotel(*machines, **facts):
         pytest.param(view(0, [instance(1), instance(2)]), [retire(1), retire(1)], id="retire twice"),
     ],
 )
-def test_a_plan_beyond_the_rails_is_caught(seen, plan):
+def test_a_plan_beyond_the_rails_is_caught(seen: GroupView, plan: list[actions.Action]) -> None:
     """Whoever made it."""
     with pytest.raises(rails.RailBreach):
         rails.check(seen, Plan(tuple(plan)))
@@ -158,12 +158,12 @@ def test_a_plan_beyond_the_rails_is_caught(seen, plan):
         ),
     ],
 )
-def test_an_ordinary_plan_passes(seen, plan):
+def test_an_ordinary_plan_passes(seen: GroupView, plan: list[actions.Action]) -> None:
     """Rails that catch everything protect nothing."""
     rails.check(seen, Plan(tuple(plan)))
 
 
-def test_every_breach_is_named():
+def test_every_breach_is_named() -> None:
     """Whoever reads the log sees all that was wrong."""
     with pytest.raises(
         rails.RailBreach, match=r"g-1: .*removal of a group that nobody deletes; removal of a group that"

@@ -6,6 +6,7 @@ Owns: the builders. ``NOW`` is the time of every pass here; sweeps began one sec
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from backends.cloud import CloudTraits, LaunchSpec, Machine, MachineState, Mark
 from reconciler import actions
@@ -21,6 +22,8 @@ from reconciler.model import (
     RankedCloud,
 )
 from tests.reconciler.virtual_time import EPOCH
+
+A = TypeVar("A")
 
 NOW = EPOCH + timedelta(hours=1)
 SWEPT = NOW - timedelta(seconds=1)
@@ -105,7 +108,7 @@ def gone_blind(why: str = "connection refused", machines: Sequence[Machine] = ()
     return account(machines, blind=why)
 
 
-def of_kind(plan: actions.Plan, kind: type[actions.Action]) -> list[actions.Action]:
+def of_kind(plan: actions.Plan, kind: type[A]) -> list[A]:
     """The plan's actions of one kind."""
     return [action for action in plan.actions if isinstance(action, kind)]
 

@@ -5,6 +5,7 @@ Owns: that loop and the calendar derived from it. Works for code without threads
 """
 
 import asyncio
+import heapq
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -26,10 +27,15 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self._now_s
 
     def _run_once(self) -> None:
+        timers = self._scheduled  # type: ignore[attr-defined]
+        while timers and timers[0].cancelled():
+            # The base class would drop these only after the jump, and then wait for the next one in real time.
+            heapq.heappop(timers)._scheduled = False
+            self._timer_cancelled_count -= 1  # type: ignore[attr-defined]
         if not self._ready:  # type: ignore[attr-defined]
-            if not self._scheduled:  # type: ignore[attr-defined]
+            if not timers:
                 raise RuntimeError("nothing is ready and no timer is set: this test waits for ever")
-            self._now_s = max(self._now_s, self._scheduled[0].when())  # type: ignore[attr-defined]
+            self._now_s = max(self._now_s, timers[0].when())
         super()._run_once()  # type: ignore[misc]
 
 

@@ -127,6 +127,10 @@ class World:
         alive = self.alive(uid)
         return len(alive) == desired == len(records) and sorted(alive) == sorted(self.in_service(uid))
 
+    def waits(self, uid: str = "g-1") -> list[str]:
+        """What the group last said it waits for."""
+        return list(self.ledger.waiting[uid])
+
     def statuses(self, uid: str = "g-1") -> list[str]:
         """Status codes of all activities of the group."""
         return [activity.status_code for activity in self.ledger.told.get(uid, ())]
