@@ -26,7 +26,9 @@ BUILT = {
     "DescribeScalingProcessTypes",
     "DescribeTags",
     "DescribeTerminationPolicyTypes",
+    "ResumeProcesses",
     "SetDesiredCapacity",
+    "SuspendProcesses",
     "TerminateInstanceInAutoScalingGroup",
     "UpdateAutoScalingGroup",
 }
@@ -73,12 +75,10 @@ NOT_BUILT = {
     "PutScheduledUpdateGroupAction": "schedules",
     "PutWarmPool": "warm pools",
     "RecordLifecycleActionHeartbeat": "lifecycle hooks",
-    "ResumeProcesses": "suspended processes",
     "RollbackInstanceRefresh": "instance refresh",
     "SetInstanceHealth": "health from outside",
     "SetInstanceProtection": "instance protection",
     "StartInstanceRefresh": "instance refresh",
-    "SuspendProcesses": "suspended processes",
 }
 """Operation -> the capability it waits for."""
 

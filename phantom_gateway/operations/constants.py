@@ -9,22 +9,11 @@ from typing import Any
 
 from phantom_gateway.operations.desk import Desk
 from phantom_gateway.operations.groups import TERMINATION_POLICIES
+from phantom_gateway.operations.processes import PROCESSES
 from phantom_gateway.operations.table import operation
 from phantom_gateway.records import groups, launch_configurations
 
 ADJUSTMENT_TYPES = ("ChangeInCapacity", "ExactCapacity", "PercentChangeInCapacity")
-
-PROCESSES = (
-    "AZRebalance",
-    "AddToLoadBalancer",
-    "AlarmNotification",
-    "HealthCheck",
-    "InstanceRefresh",
-    "Launch",
-    "ReplaceUnhealthy",
-    "ScheduledActions",
-    "Terminate",
-)
 
 NOTIFICATION_TYPES = (
     "autoscaling:EC2_INSTANCE_LAUNCH",

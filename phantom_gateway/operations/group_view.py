@@ -49,7 +49,9 @@ def group_view(desk: Desk, group: GroupRow, members: list[InstanceRow], tagged: 
         "LoadBalancerNames": [],
         "Instances": [instance_view(member) for member in members if member.instance_id is not None],
         "CreatedTime": group.created_at,
-        "SuspendedProcesses": [],
+        "SuspendedProcesses": [
+            {"ProcessName": name, "SuspensionReason": reason} for name, reason in sorted(group.suspended.items())
+        ],
         "EnabledMetrics": [],
         "Status": "Delete in progress" if group.deleting else None,
         "Tags": [tag_view(group.name, tag) for tag in tagged],

@@ -36,6 +36,9 @@ class GroupRow:
     termination_policies: Sequence[str]
     new_instances_protected: bool
     settings: Mapping[str, Any]
+    suspended: Mapping[str, str]
+    failing_since: datetime | None
+    launch_failures: int
     deleting: bool
     causes: Sequence[str]
     owed_replacements: int
@@ -63,6 +66,9 @@ _COLUMNS: tuple[sa.Column[Any], ...] = (
     groups.c.termination_policies,
     groups.c.new_instances_protected,
     groups.c.settings,
+    groups.c.suspended,
+    groups.c.failing_since,
+    groups.c.launch_failures,
     groups.c.deleting,
     groups.c.causes,
     groups.c.owed_replacements,
@@ -182,6 +188,9 @@ def add(connection: sa.Connection, values: Mapping[str, Any]) -> int:
         "definition": None,
         "clouds": None,
         "fail_back": None,
+        "suspended": {},
+        "failing_since": None,
+        "launch_failures": 0,
     }
     result = connection.execute(_INSERT.returning(groups.c.id), {**fresh, "last_scaled_at": None, **values})
     return int(result.scalar_one())
@@ -215,6 +224,13 @@ def owe(connection: sa.Connection, group_id: int, change_by: int) -> None:
         groups.update()
         .where(groups.c.id == group_id)
         .values(owed_replacements=sa.case((owed < 0, 0), else_=owed), version=groups.c.version + 1)
+    )
+
+
+def note_launches(connection: sa.Connection, group_id: int, failing_since: datetime | None, failures: int) -> None:
+    """Nothing; launches have failed *failures* times in a row since *failing_since*. Not visible: no new version."""
+    connection.execute(
+        groups.update().where(groups.c.id == group_id).values(failing_since=failing_since, launch_failures=failures)
     )
 
 

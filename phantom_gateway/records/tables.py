@@ -133,6 +133,9 @@ groups = sa.Table(
     sa.Column("termination_policies", Document, nullable=False),
     sa.Column("new_instances_protected", sa.Boolean, nullable=False),
     sa.Column("settings", Document, nullable=False),
+    sa.Column("suspended", Document, nullable=False),
+    sa.Column("failing_since", Moment),
+    sa.Column("launch_failures", sa.Integer, nullable=False),
     sa.Column("deleting", sa.Boolean, nullable=False),
     sa.Column("causes", Document, nullable=False),
     sa.Column("owed_replacements", sa.Integer, nullable=False),
@@ -145,6 +148,7 @@ groups = sa.Table(
 """
 Intent, and what AWS clients see of it. *generation* grows with every change of intent, *version* with any visible one.
 
+*suspended* maps names of processes to the reason shown. *launch_failures* have come in a row since *failing_since*.
 *definition*, *clouds* and *fail_back* repeat the tags of these meanings, which every pass and many requests need.
 A group being deleted keeps its row until its machines are gone, but no longer its name.
 """
