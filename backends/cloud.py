@@ -4,11 +4,14 @@ The contract between the gateway and any cloud: four verbs, and the values they 
 Owns: ``Cloud`` and its vocabulary (machine, mark, token, sweep, traits). Does not own: any particular cloud.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
+
+_TOKEN = re.compile(r"pg-([0-9a-f]{12})-([0-9a-f]{32})-[0-9a-f]{12}")
 
 
 class MachineState(StrEnum):
@@ -25,6 +28,24 @@ class MachineState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class BlockDevice:
+    """One disk of a machine, as a launch configuration maps it. None leaves the choice to the image or the cloud."""
+
+    device_name: str
+    virtual_name: str | None = None
+    """An ephemeral disk ("ephemeral0")."""
+    no_device: bool = False
+    """The image's disk of this name is left out."""
+    snapshot_id: str | None = None
+    volume_type: str | None = None
+    delete_on_termination: bool | None = None
+    encrypted: bool | None = None
+    iops: int | None = None
+    size_gib: int | None = None
+    throughput_mib_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LaunchSpec:
     """What to launch: one cloud's share of a launch configuration. *user_data* is raw bytes, not base64."""
 
@@ -37,6 +58,17 @@ class LaunchSpec:
     ramdisk_id: str | None = None
     zone: str | None = None
     """A placement zone inside the cloud; None leaves the choice to the cloud."""
+    subnet_id: str | None = None
+    block_devices: tuple[BlockDevice, ...] = ()
+    instance_profile: str | None = None
+    """Name or ARN."""
+    monitoring: bool | None = None
+    """Detailed monitoring. None, here and below: what the cloud does unasked."""
+    ebs_optimized: bool | None = None
+    associate_public_ip: bool | None = None
+    placement_tenancy: str | None = None
+    spot_price: str | None = None
+    """The most to pay per hour, as the user wrote it; None: no spot machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +82,35 @@ class Mark:
     gateway_id: str
     group_uid: str
     token: str
+
+    @classmethod
+    def of_token(cls, token: str) -> "Mark | None":
+        """
+        The mark that *token* describes, the group's uid with its dashes; None unless :func:`token_for` made it.
+
+        So a machine of which a cloud shows no more than the token it was launched with is recognised all the same.
+        """
+        found = _TOKEN.fullmatch(token)
+        if found is None:
+            return None
+        uid = found[2]
+        return cls(found[1], f"{uid[:8]}-{uid[8:12]}-{uid[12:16]}-{uid[16:20]}-{uid[20:]}", token)
+
+
+def token_for(gateway_id: str, group_uid: str, random_hex: str) -> str:
+    """
+    A launch token that says whose it is: ``pg-<gateway>-<group>-<random>``, 61 characters (EC2 takes 64).
+
+    *gateway_id* and *random_hex* are 12 hex digits, *group_uid* is a UUID, with or without dashes.
+
+    Raises:
+        ValueError: one of them is something else.
+
+    """
+    token = f"pg-{gateway_id}-{group_uid.replace('-', '')}-{random_hex}"
+    if _TOKEN.fullmatch(token) is None:
+        raise ValueError(f"no token can be made of {gateway_id!r}, {group_uid!r} and {random_hex!r}")
+    return token
 
 
 @dataclass(frozen=True, slots=True)

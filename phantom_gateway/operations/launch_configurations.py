@@ -171,23 +171,23 @@ def _user_data(given: str | None) -> str | None:
 
 
 def _settings(p: CreateLaunchConfigurationParams) -> dict[str, Any]:
-    """What is described back, by AWS member name; AWS's defaults filled in."""
+    """What was given, by AWS member name: clouds are asked for no more than the user asked for."""
     values = {
         "SecurityGroups": p.security_groups,
         "KernelId": p.kernel_id,
         "RamdiskId": p.ramdisk_id,
         "BlockDeviceMappings": p.block_device_mappings,
-        "InstanceMonitoring": p.instance_monitoring or {"Enabled": True},
+        "InstanceMonitoring": p.instance_monitoring,
         "SpotPrice": p.spot_price,
         "IamInstanceProfile": p.iam_instance_profile,
-        "EbsOptimized": bool(p.ebs_optimized),
+        "EbsOptimized": p.ebs_optimized,
         "AssociatePublicIpAddress": p.associate_public_ip_address,
         "PlacementTenancy": p.placement_tenancy,
         "MetadataOptions": p.metadata_options,
         "ClassicLinkVPCId": p.classic_link_vpc_id,
         "ClassicLinkVPCSecurityGroups": p.classic_link_vpc_security_groups,
     }
-    return {member: value for member, value in values.items() if value not in (None, "", [])}
+    return {member: value for member, value in values.items() if value not in (None, "", [], {})}
 
 
 def _fragments(desk: Desk, rows: list[tuple[str, int, int]]) -> list[Fragment]:
@@ -220,6 +220,8 @@ def _view(desk: Desk, spec: LaunchSpecRecord) -> dict[str, Any]:
         "SecurityGroups": [],
         "ClassicLinkVPCSecurityGroups": [],
         "BlockDeviceMappings": [],
+        "InstanceMonitoring": {"Enabled": True},
+        "EbsOptimized": False,
         "CreatedTime": spec.created_at,
         **spec.settings,
     }

@@ -5,7 +5,6 @@ Owns: the state changes of instances and the activities that tell of them, each 
 decisions. API calls that end instances use :func:`begin_termination`, so that there is one way to write it down.
 """
 
-import base64
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -15,6 +14,7 @@ import sqlalchemy as sa
 from backends.cloud import LaunchSpec, Machine, MachineState
 from phantom_gateway.group_clouds import clouds_of, drained
 from phantom_gateway.keyring import Keyring
+from phantom_gateway.launch_settings import launch_spec
 from phantom_gateway.records import activities, groups, instances, launch_configurations, tags
 from phantom_gateway.records.groups import GroupRow
 from phantom_gateway.records.instances import InstanceRow
@@ -230,15 +230,13 @@ class SqlLedger:
     def _spec(self, spec: LaunchSpecRecord) -> LaunchSpec:
         """What to launch, with its user data unsealed."""
         sealed = spec.user_data_sealed
-        user_data = base64.b64decode(self._keyring.decrypt(sealed).reveal()) if sealed else b""
-        return LaunchSpec(
+        return launch_spec(
             image_id=spec.image_id,
             instance_type=spec.instance_type,
             key_name=spec.key_name,
-            user_data=user_data,
-            security_groups=tuple(spec.settings.get("SecurityGroups", ())),
-            kernel_id=spec.settings.get("KernelId"),
-            ramdisk_id=spec.settings.get("RamdiskId"),
+            user_data=self._keyring.decrypt(sealed).reveal() if sealed else "",
+            settings=spec.settings,
+            zone=None,
         )
 
     def _write_claims(

@@ -79,6 +79,22 @@ users = sa.Table(
     sqlite_autoincrement=True,
 )
 
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    _key(),
+    sa.Column("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("cloud", sa.String(63), nullable=False),
+    sa.Column("credentials_sealed", sa.Text),
+    sa.Column("key_name", sa.String(255)),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("updated_at", Moment, nullable=False),
+    sa.UniqueConstraint("user_id", "cloud"),
+    sqlite_autoincrement=True,
+)
+"""A user's own credentials on a cloud. Removed ones are NULL; the row stays until nothing is left there."""
+
 launch_configurations = sa.Table(
     "launch_configurations",
     metadata,
