@@ -14,13 +14,13 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 
 from aiohttp import web
 
-from backends.cloud import Cloud
+from backends.cloud import Cloud, token_for
 from phantom_gateway import clock
-from phantom_gateway.clouds import build_clouds
+from phantom_gateway.accounts import REFRESH_EVERY_S, GatewayAccounts
+from phantom_gateway.clouds import CloudsOf, OwnCloudOf, build_clouds, build_own_cloud
 from phantom_gateway.config import Config
 from phantom_gateway.front.callers import Callers
 from phantom_gateway.front.query import QueryDoor
@@ -34,16 +34,12 @@ from phantom_gateway.records import activities
 from phantom_gateway.records.ledger import SqlLedger
 from phantom_gateway.records.session import RecordsUnavailable
 from protocol.paging import PageTokens
-from reconciler.accounts import Account
 from reconciler.loop import Reconciler
 
 log = logging.getLogger(__name__)
 
 PRUNE_EVERY_S = 3_600.0
 """Activities older than six weeks are dropped this often; a few hours more or less make no difference to anyone."""
-
-CloudsOf = Callable[[Config, str, Callable[[], datetime]], Mapping[str, Cloud]]
-"""Makes the clouds of a configuration, by name, for the gateway with this id, with this clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +50,8 @@ class Running:
     installation: Installation
     reconciler: Reconciler
     clouds: Mapping[str, Cloud]
-
-
-class OperatorAccounts:
-    """Every user launches with the operator's own account on each configured cloud."""
-
-    def __init__(self, clouds: Mapping[str, Cloud]) -> None:
-        self._accounts = {name: Account(name, cloud, cloud.traits) for name, cloud in clouds.items()}
-
-    def account(self, user_id: int, cloud_name: str) -> Account | None:  # noqa: ARG002 - the port asks per user
-        """The operator's account on that cloud, or None when no such cloud is configured."""
-        return self._accounts.get(cloud_name)
-
-    def accounts(self) -> list[Account]:
-        """One account per configured cloud."""
-        return list(self._accounts.values())
+    """The operator's."""
+    accounts: GatewayAccounts
 
 
 async def run(config: Config, environ: Mapping[str, str], announce: Callable[[str], None]) -> None:
@@ -94,40 +77,50 @@ async def _serve_until(
 
 @asynccontextmanager
 async def serving(
-    config: Config, environ: Mapping[str, str], clouds_of: CloudsOf = build_clouds
+    config: Config,
+    environ: Mapping[str, str],
+    clouds_of: CloudsOf = build_clouds,
+    own_cloud_of: OwnCloudOf = build_own_cloud,
 ) -> AsyncIterator[Running]:
     """
     A gateway that serves until the block is left. When one of its loops dies, the block is cancelled with it.
 
-    *clouds_of* makes the clouds; measurements pass their own.
+    *clouds_of* makes the operator's clouds, *own_cloud_of* a user's; measurements pass their own.
     """
     all_operations()
     installation = open_installation(config, environ, clock.now())
     clouds = clouds_of(config, installation.gateway_id, clock.now)
+    accounts = GatewayAccounts(installation, clouds, clock.now, own_cloud_of)
     ledger = SqlLedger(installation.database, installation.keyring, _new_id)
     reconciler = Reconciler(
         ledger=ledger,
-        accounts=OperatorAccounts(clouds),
+        accounts=accounts,
         clock=clock.now,
         random=random.Random(),  # noqa: S311 - jitter, not a secret
-        new_token=_new_token,
+        new_token=lambda uid: token_for(installation.gateway_id, uid, secrets.token_hex(6)),
         gateway_id=installation.gateway_id,
         sweep_interval_s=config.reconciler.sweep_interval_s,
         workers=config.reconciler.workers,
     )
     ports: list[int] = []
-    app = _application(config, installation, clouds, reconciler, ports)
+    app = _application(config, installation, reconciler, ports)
     try:
+        await accounts.refresh()
         async with asyncio.TaskGroup() as loops:
-            tasks = [loops.create_task(reconciler.run()), loops.create_task(_prune_forever(installation))]
+            tasks = [
+                loops.create_task(reconciler.run()),
+                loops.create_task(_prune_forever(installation)),
+                loops.create_task(_follow_accounts(accounts, reconciler.wake)),
+            ]
             async with listening(app, config.server.host, config.server.port, _tls(config)) as port:
                 ports.append(port)
                 log.info("gateway.serving", extra={"port": port, "clouds": list(clouds)})
-                yield Running(port, installation, reconciler, clouds)
+                yield Running(port, installation, reconciler, clouds, accounts)
             await reconciler.close()
             for task in tasks:
                 task.cancel()
     finally:
+        await accounts.close()
         for cloud in clouds.values():
             await cloud.close()
         installation.close()
@@ -136,14 +129,13 @@ async def serving(
 def _application(
     config: Config,
     installation: Installation,
-    clouds: Mapping[str, Cloud],
     reconciler: Reconciler,
     ports: list[int],
 ) -> web.Application:
     """The routes: status, and the AWS door for every other path."""
     house = House(
         region=config.server.region,
-        clouds=tuple(clouds),
+        clouds=tuple(config.clouds),
         default_cloud=config.default_cloud,
         limits=config.limits,
         keyring=installation.keyring,
@@ -188,10 +180,16 @@ async def _prune_forever(installation: Installation) -> None:
         await asyncio.sleep(PRUNE_EVERY_S)
 
 
+async def _follow_accounts(accounts: GatewayAccounts, wake: Callable[[str], None]) -> None:
+    """Never returns; groups whose user has another account than before get a pass."""
+    while True:
+        await asyncio.sleep(REFRESH_EVERY_S)
+        try:
+            for uid in await accounts.refresh():
+                wake(uid)
+        except RecordsUnavailable as unavailable:
+            log.warning("accounts.not_read", extra={"reason": str(unavailable)})
+
+
 def _new_id() -> str:
     return str(uuid.uuid4())
-
-
-def _new_token() -> str:
-    """A launch token: unguessable, and within EC2's 64 ASCII characters."""
-    return f"pg-{secrets.token_hex(12)}"

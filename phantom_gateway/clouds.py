@@ -1,22 +1,77 @@
 """
-The configured clouds, built.
+The configured clouds, built: the operator's, and a user's own on one of them.
 
-Owns: which adapter stands behind which kind. An adapter is imported only when a cloud of its kind is configured, so
-that nobody waits for, or needs, what he does not use.
+Owns: which adapter stands behind which kind, with whose credentials. An adapter is imported only when a cloud of its
+kind is configured, so that nobody waits for, or needs, what he does not use. Does not own: who has which credentials.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Literal, assert_never
 
 from backends.cloud import Cloud
-from phantom_gateway.config import Config, LocalCloudSettings
+from phantom_gateway.config import Config, Ec2CloudSettings, LocalCloudSettings
+from phantom_gateway.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A key on a cloud, and the key pair of VMs launched with it where a launch names none. Never shown."""
+
+    access_key_id: str = field(repr=False)
+    secret_access_key: Secret
+    key_name: str | None = None
+
+
+CloudsOf = Callable[[Config, str, Callable[[], datetime]], Mapping[str, Cloud]]
+"""Makes the operator's clouds of a configuration, by name, for the gateway with this id, with this clock."""
+
+OwnCloudOf = Callable[[Config, str, Callable[[], datetime], str, Credentials], Cloud]
+"""Makes the cloud of this name in the configuration, reached with a user's own credentials."""
 
 
 def build_clouds(config: Config, gateway_id: str, clock: Callable[[], datetime]) -> dict[str, Cloud]:
-    """Every configured cloud by name, in the order of the configuration. Nothing is contacted yet."""
+    """
+    The operator's clouds by name, in the order of the configuration. Nothing is contacted yet.
+
+    Left out are those for which the operator has no credentials: only users with their own can use them.
+    """
     directory = config.state_directory / "clouds"
-    return {name: _local(name, settings, directory, gateway_id, clock) for name, settings in config.clouds.items()}
+    clouds: dict[str, Cloud] = {}
+    for name, settings in config.clouds.items():
+        match settings:
+            case LocalCloudSettings():
+                clouds[name] = _local(name, settings, directory, gateway_id, clock)
+            case Ec2CloudSettings():
+                credentials = operators_credentials(settings)
+                if credentials is not None:
+                    clouds[name] = _ec2(name, settings, credentials, gateway_id, clock)
+            case _ as never:
+                assert_never(never)
+    return clouds
+
+
+def build_own_cloud(
+    config: Config, gateway_id: str, clock: Callable[[], datetime], name: str, credentials: Credentials
+) -> Cloud:
+    """
+    The cloud *name*, reached with a user's own *credentials*. Nothing is contacted yet.
+
+    Raises KeyError: it is not configured. Raises ValueError: clouds of its kind know no credentials.
+    """
+    settings = config.clouds[name]
+    if not isinstance(settings, Ec2CloudSettings):
+        raise ValueError(f"{name} is of the kind {settings.kind}, which knows no credentials")  # noqa: TRY004 - a value
+    return _ec2(name, settings, credentials, gateway_id, clock)
+
+
+def operators_credentials(settings: Ec2CloudSettings) -> Credentials | None:
+    """The operator's key in the configuration, or None."""
+    if settings.access_key_id is None or settings.secret_access_key is None:
+        return None
+    return Credentials(settings.access_key_id, settings.secret_access_key)
 
 
 def _local(
@@ -37,3 +92,38 @@ def _local(
         sandbox=Sandbox(settings.sandbox),
         terminate_grace_s=settings.terminate_grace_s,
     )
+
+
+def _ec2(
+    name: str, settings: Ec2CloudSettings, credentials: Credentials, gateway_id: str, clock: Callable[[], datetime]
+) -> Cloud:
+    from backends.ec2.cloud import Ec2Cloud
+    from backends.ec2.dialect import Ec2Credentials, Ec2Settings
+
+    made = Ec2Settings(
+        endpoint_url=settings.endpoint_url,
+        region=settings.region,
+        signature_version="v2" if settings.signature_version == "v2" else "v4",
+        api_version=settings.api_version,
+        verify_tls=settings.verify_tls if settings.ca_bundle is None else str(settings.ca_bundle),
+        connect_timeout_s=settings.connect_timeout_s,
+        read_timeout_s=settings.read_timeout_s,
+        launch_batch_max=settings.launch_batch_max,
+        partial_launches=settings.partial_launches,
+        tags=_TAGGING[settings.tags],
+        token_is_idempotent=settings.token_is_idempotent,
+        filters_trusted=settings.filters_trusted,
+        visible_after_s=settings.visible_after_s,
+        user_data_bytes_max=settings.user_data_bytes_max,
+        key_name=credentials.key_name or settings.key_name,
+        security_groups=settings.security_groups,
+        subnet_id=settings.subnet_id,
+        zone=settings.zone,
+        calls_at_once=settings.calls_at_once,
+        sweep_page_size=settings.sweep_page_size,
+    )
+    key = Ec2Credentials(credentials.access_key_id, credentials.secret_access_key.reveal())
+    return Ec2Cloud(name, made, key, gateway_id, clock=clock)
+
+
+_TAGGING: Mapping[str, Literal["launch", "after", "none"]] = {"launch": "launch", "after": "after", "none": "none"}

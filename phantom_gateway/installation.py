@@ -18,8 +18,8 @@ from pathlib import Path
 import argon2
 
 from phantom_gateway.config import Config, UserSettings
+from phantom_gateway.config.keys import keys_of
 from phantom_gateway.config.kinds import Around, Wrong
-from phantom_gateway.config.schema import keys_of
 from phantom_gateway.keyring import Keyring
 from phantom_gateway.records import users
 from phantom_gateway.records.session import Connection, Database, sqlite_url

@@ -4,6 +4,7 @@ Whose credentials reach which cloud: the port by which the reconciler gets at cl
 Owns: the values of that port. Does not own: credentials, or how a cloud is built from them.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,6 +19,10 @@ class Account:
     key: str
     cloud: Cloud
     traits: CloudTraits
+    vms_max: int | None = None
+    """VMs of ours in it, of all groups together; None: the cloud itself says when it is full."""
+    launches_per_minute_max: float = math.inf
+    """VMs launched in it per minute, for all groups together."""
 
 
 class AccountBook(Protocol):

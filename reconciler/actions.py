@@ -87,6 +87,14 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
+class Forgive:
+    """So many owed replacements are not due any more: the capacity that they were for is not wanted now."""
+
+    count: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reap:
     """Terminate machines that bear the group's mark while nothing in the ledger stands for them: they are leaks."""
 
@@ -102,7 +110,7 @@ class RemoveGroup:
     because: str
 
 
-Action = Bind | Promote | Bury | Abandon | Retire | Dismiss | Resend | Launch | Reap | RemoveGroup
+Action = Bind | Promote | Bury | Abandon | Retire | Dismiss | Resend | Launch | Forgive | Reap | RemoveGroup
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,16 @@ def over_cap(at: datetime, cloud: str, cap: int) -> str:
     return _sentence(at, f"an instance was taken out of service to keep cloud {cloud} within its limit of {cap}")
 
 
+def leaving_for_home(at: datetime, away: str, home: str) -> str:
+    """Sentence: an instance ends because a better cloud has room again. No words of AWS: it has no ranks."""
+    return _sentence(at, f"an instance was taken out of service to bring an instance home from {away} to {home}")
+
+
+def coming_home(at: datetime, away: str, home: str) -> str:
+    """Sentence: the launch that belongs to :func:`leaving_for_home`."""
+    return _sentence(at, f"an instance was launched to bring an instance home from {away} to {home}")
+
+
 def gone(at: datetime) -> str:
     """Sentence: the cloud terminated or stopped the machine, or does not show it any more."""
     return _sentence(
@@ -113,6 +123,12 @@ def join(sentences: Iterable[str]) -> str:
     while len(kept) > 1 and len("  ".join(kept)) > CAUSE_LENGTH_MAX:
         del kept[0]
     return "  ".join(kept)[:CAUSE_LENGTH_MAX]
+
+
+def launches_suspended(since: datetime, attempts: int, said: str) -> str:
+    """Reason of a suspension that no user asked for; AWS calls it administrative, too."""
+    why = f"Administrative suspension: {attempts} launches failed in a row since {stamp(since)}, the last one: "
+    return why + _cut(said, CAUSE_LENGTH_MAX - len(why))
 
 
 def launch_failed(said: str) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from backends.cloud import Machine
 from reconciler import actions, health
-from reconciler.model import AccountView, GroupView, Instance, InstanceState
+from reconciler.model import AccountView, GroupView, Instance, InstanceState, Process
 
 RECHECK_S_MIN = 0.01
 """A timer may fire a hair before the wall clock agrees; without a floor the pass would spin until it does."""
@@ -38,6 +38,8 @@ class Draft:
         """Claims by (cloud, token) that a believed picture shows no machine for."""
         self.ailing: set[int] = set()
         self.owed = view.group.owed_replacements
+        self.moving: tuple[str, str] | None = None
+        """From which cloud to which this plan brings an instance home."""
         self._born: set[int] = set()
         self._actions: list[actions.Action] = []
         self._waiting_on: dict[str, None] = {}
@@ -85,12 +87,22 @@ class Draft:
             case actions.Retire():
                 self.terminating[action.instance_key] = self.counting.pop(action.instance_key)
                 self.owed += action.replace
+            case actions.Forgive():
+                self.owed -= action.count
             case _:
                 pass
 
     def wait(self, sentence: str) -> None:
         """Nothing; the plan says that it waits for this, once."""
         self._waiting_on[sentence] = None
+
+    def halted(self, process: Process) -> bool:
+        """True when *process* is suspended; the plan says that it waits for that."""
+        if not self.group.suspends(process):
+            return False
+        reason = self.group.suspension_reasons.get(process)
+        self.wait(f"{process} is suspended: {reason}" if reason else f"{process} is suspended")
+        return True
 
     def look_at(self, cloud: str) -> None:
         """Nothing; the next sweep of *cloud* decides something here."""

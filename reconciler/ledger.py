@@ -89,6 +89,32 @@ class Ledger(Protocol):
         """
         ...
 
+    async def forgive(self, uid: str, count: int, now: datetime) -> None:
+        """Nothing; *count* is taken off the group's owed replacements, which never become less than none."""
+        ...
+
+    async def note_launch_failed(self, uid: str, now: datetime) -> tuple[datetime, int]:
+        """
+        Since when launches of the group fail, and how many failed in a row, this one included.
+
+        The first failure after a success (or ever, or after a resumption) sets ``failing_since``. (*now*, 1) and
+        nothing written when the group does not exist any more.
+        """
+        ...
+
+    async def note_launched(self, uid: str, now: datetime) -> None:
+        """Nothing; no launch has failed since: ``failing_since`` is None and the count 0."""
+        ...
+
+    async def suspend(self, uid: str, process: str, reason: str, now: datetime) -> None:
+        """
+        Nothing; *process* is suspended for *reason* and the generation has grown, as if a user had done it.
+
+        A process that is suspended already keeps its reason, and the generation stays. Whoever resumes it resets what
+        :meth:`note_launch_failed` counts.
+        """
+        ...
+
     async def remove_group(self, uid: str, now: datetime) -> bool:
         """True when the group was being deleted, had no instances, and is gone now; its activities stay."""
         ...

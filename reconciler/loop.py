@@ -7,18 +7,25 @@ or any effect on one.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from random import Random
 
+from backends.cloud import Machine
 from reconciler import planner, rails
 from reconciler.accounts import Account, AccountBook
+from reconciler.actions import Plan
 from reconciler.backoff import Backoff
-from reconciler.executor import Executor, Outcome
+from reconciler.executor import Executor
+from reconciler.launcher import Launcher
 from reconciler.ledger import Ledger
-from reconciler.model import AccountView, GroupRecord, GroupView
+from reconciler.model import AccountView, GroupRecord, GroupView, Process
+from reconciler.orphans import Orphans
+from reconciler.outcome import Outcome
 from reconciler.queue import WorkQueue
 from reconciler.sweeper import Sweeper
+from reconciler.turnstile import Turnstiles
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +51,9 @@ class Reconciler:
     """
     Runs passes over the groups of one ledger.
 
-    *clock* gives aware UTC times, *new_token* a fresh launch token (at most 64 ASCII characters, as EC2 takes), and
-    *gateway_id* is what marks machines as ours. All methods belong to the event loop that runs :meth:`run`.
+    *clock* gives aware UTC times, *new_token* a fresh launch token for the group of a uid (at most 64 ASCII characters,
+    as EC2 takes), and *gateway_id* is what marks machines as ours. All methods belong to the event loop that runs
+    :meth:`run`.
     """
 
     def __init__(
@@ -56,7 +64,7 @@ class Reconciler:
         gateway_id: str,
         clock: Callable[[], datetime],
         random: Random,
-        new_token: Callable[[], str],
+        new_token: Callable[[str], str],
         sweep_interval_s: float,
         workers: int = WORKERS,
     ) -> None:
@@ -68,7 +76,10 @@ class Reconciler:
         self._sweep_interval_s = sweep_interval_s
         self._queue = WorkQueue()
         self._backoff = Backoff(random)
-        self._executor = Executor(ledger, self._backoff, clock, new_token, gateway_id)
+        self._turnstiles = Turnstiles(random)
+        self._launcher = Launcher(ledger, self._backoff, self._turnstiles, clock, new_token, gateway_id)
+        self._executor = Executor(ledger, self._launcher, clock)
+        self._orphans = Orphans()
         self._free = asyncio.Semaphore(workers)
         self._sweepers: dict[str, tuple[Sweeper, asyncio.Task[None]]] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -96,6 +107,10 @@ class Reconciler:
     def wake(self, uid: str) -> None:
         """Nothing; the group gets a pass at once. Must be called on the event loop."""
         self._queue.add(uid)
+
+    def orphans(self) -> dict[str, list[Machine]]:
+        """Machines of ours, by account key, whose group the ledger does not know: nobody takes care of them."""
+        return self._orphans.by_account()
 
     async def close(self) -> None:
         """Nothing, once :meth:`run` has ended: calls under way get a short grace. Clouds are left open."""
@@ -161,13 +176,19 @@ class Reconciler:
         record = await self._ledger.read(uid)
         if record is None:
             self._forget(uid)
+            self._orphans.note(uid, {key: s.picture.by_group.get(uid, ()) for key, (s, _) in self._sweepers.items()})
             return
+        self._orphans.forget(uid)
         now = self._clock()
         accounts = self._accounts_of(record)
-        view = GroupView(record, {name: self._seen(record, name, account, now) for name, account in accounts.items()})
+        view = self._view(record, accounts, now)
         plan = planner.plan(view, now)
         rails.check(view, plan)
-        outcome = await self._executor.carry_out(view, plan, accounts)
+        self._wait_for_breakers(view, plan, accounts)
+        try:
+            outcome = await self._executor.carry_out(view, plan, accounts)
+        finally:
+            self._wake_all(self._turnstiles.ended(uid))
         if outcome.removed:
             self._forget(uid)
             return
@@ -191,16 +212,36 @@ class Reconciler:
         found = {name: self._book.account(record.group.user_id, name) for name in sorted(names)}
         return {name: account for name, account in found.items() if account is not None}
 
+    def _view(self, record: GroupRecord, accounts: Mapping[str, Account], now: datetime) -> GroupView:
+        uid = record.group.uid
+        if record.group.suspends(Process.LAUNCH):
+            # Whoever resumes it wants an attempt at once, whatever the failures before.
+            self._backoff.forget(uid)
+        recorded = Counter(instance.cloud for instance in record.instances)
+        for account in accounts.values():
+            self._turnstiles.of(account).census.shown = self._sweeper(account).picture.living
+        self._turnstiles.note(uid, {account.key: recorded[name] for name, account in accounts.items()})
+        return GroupView(record, {name: self._seen(record, name, account, now) for name, account in accounts.items()})
+
+    def _wait_for_breakers(self, view: GroupView, plan: Plan, accounts: Mapping[str, Account]) -> None:
+        """Nothing; a group that something is missing to is told as soon as a breaker's test is over."""
+        for name, account in accounts.items():
+            if plan.waiting_on and view.accounts[name].breaker is not None:
+                self._turnstiles.of(account).waiting.add(view.group.uid)
+
     def _seen(self, record: GroupRecord, name: str, account: Account, now: datetime) -> AccountView:
         group, picture = record.group, self._sweeper(account).picture
+        turnstile = self._turnstiles.of(account)
         bound = {i.machine_id for i in record.instances if i.cloud == name and i.machine_id is not None}
         return AccountView(
             traits=account.traits,
             swept_at=picture.swept_at,
             blind=picture.blind,
             machines=picture.machines(group.uid, bound),
-            hold=self._executor.hold(record, name, account, now),
-            calls_cut_at=self._executor.calls_cut_at(group.uid, name),
+            hold=self._launcher.hold(record, name, account, now),
+            breaker=turnstile.hold(group.uid, now),
+            limits=turnstile.limits(now),
+            calls_cut_at=self._launcher.calls_cut_at(group.uid, name),
         )
 
     def _watch(self, accounts: Iterable[Account]) -> None:
@@ -239,3 +280,5 @@ class Reconciler:
         self._noted.pop(uid, None)
         self._backoff.forget(uid)
         self._executor.forget(uid)
+        self._launcher.forget(uid)
+        self._turnstiles.forget(uid)

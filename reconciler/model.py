@@ -60,6 +60,17 @@ class RankedCloud:
     cap: int | None = None
 
 
+class Process(StrEnum):
+    """What a user can suspend, in AWS's words; those that change what the reconciler does."""
+
+    LAUNCH = "Launch"
+    TERMINATE = "Terminate"
+    HEALTH_CHECK = "HealthCheck"
+    REPLACE_UNHEALTHY = "ReplaceUnhealthy"
+    AZ_REBALANCE = "AZRebalance"
+    """Clouds are to a group what zones are on AWS: it stops the moving home of eager groups."""
+
+
 class FailBack(StrEnum):
     """When a group that spilled over to lower ranks comes home to a better cloud that has room again."""
 
@@ -103,6 +114,16 @@ class Group:
     fail_back: FailBack = FailBack.ON_REPLACEMENT
     owed_replacements: int = 0
     """Launches still due because an unhealthy instance was taken out, not because capacity was changed."""
+    suspended: frozenset[str] = frozenset()
+    """Names of the suspended processes, those unknown to :class:`Process` included."""
+    suspension_reasons: Mapping[str, str] = field(default_factory=dict)
+    """Why, by name; shown to people."""
+    failing_since: datetime | None = None
+    """When the first launch failed after the last one that did not; None: the last one did not."""
+
+    def suspends(self, process: Process) -> bool:
+        """True when *process* is suspended. A group being deleted goes in spite of all suspensions, as on AWS."""
+        return not self.deleting and process in self.suspended
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +144,18 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """At most *launches* machines on this account now; *reason* is shown to people."""
+
+    launches: int
+    reason: str
+    again_at: datetime | None = None
+    """When there will be more; None when time alone changes nothing."""
+    waits: bool = False
+    """What is beyond it waits here. Otherwise it goes to the next rank, as from a cloud that is full."""
+
+
+@dataclass(frozen=True, slots=True)
 class AccountView:
     """
     What is known of the group's machines in one account.
@@ -137,12 +170,27 @@ class AccountView:
     machines: tuple[Machine, ...] = ()
     hold: Hold | None = None
     """Present only while it holds: whoever builds the view has compared it with the time."""
+    breaker: Hold | None = None
+    """The same for all groups of the account: its breaker is open, or another group's launch is testing it."""
+    limits: tuple[Limit, ...] = ()
+    """What the account's budgets leave now, and the one machine that a half-open breaker lets through."""
     calls_cut_at: datetime | None = None
     """
     When a launch of unknown outcome last ended here; at the latest when this process started.
 
     A sweep that began earlier proves nothing about claims: the call may have had its effect after it.
     """
+
+    @property
+    def held(self) -> Hold | None:
+        """Why nothing is launched here for this group, the longer-lasting reason of the two; None when nothing is."""
+        holds = [hold for hold in (self.hold, self.breaker) if hold is not None]
+        return max(holds, key=lambda hold: hold.until, default=None)
+
+    @property
+    def launches_max(self) -> int | None:
+        """The most machines that may be launched here now; None means no limit."""
+        return min((limit.launches for limit in self.limits), default=None)
 
 
 @dataclass(frozen=True, slots=True)

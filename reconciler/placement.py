@@ -1,16 +1,16 @@
 """
-Which cloud launches next, and how many: rank, caps, back-off, blindness.
+Which cloud launches next, and how many: rank, fail-back, caps, limits, back-off, blindness.
 
 Owns: the choice among a group's clouds. Does not own: how many are missing, or any limit on launching.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler import causes, health
-from reconciler.model import GroupView, RankedCloud
+from reconciler.model import AccountView, FailBack, Group, GroupView, RankedCloud
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Placement:
     """
     Launches per cloud, in rank order; what could not be placed is explained by *reasons*.
 
-    *unseen*: clouds whose next sweep would change the answer. *again_at*: when a back-off ends that would.
+    *unseen*: clouds whose next sweep would change the answer. *again_at*: when a back-off or a limit ends that would.
     """
 
     counts: tuple[tuple[str, int], ...] = ()
@@ -37,37 +37,70 @@ def living(view: GroupView) -> Counter[str]:
     return Counter(instance.cloud for instance in view.instances if instance.state.counts)
 
 
-def place(view: GroupView, wanted: int, counting: Mapping[str, int]) -> Placement:
+def place(
+    view: GroupView, wanted: int, counting: Mapping[str, int], clouds: Sequence[RankedCloud] | None = None
+) -> Placement:
     """
-    *wanted* launches spread over the group's clouds, the first ranks filled first, none beyond a cap.
+    *wanted* launches spread over *clouds* (all of the group's), the first filled first, none beyond a cap or a limit.
 
     *counting* is what already counts per cloud. A cloud that was not looked at yet keeps its share reserved: it is
-    about to be seen, and a lower rank must not be filled only because its sweep came back first.
+    about to be seen, and a lower rank must not be filled only because its sweep came back first. What a limit makes
+    wait stays reserved, too: a ceiling on the rate must not push machines to dearer clouds.
     """
     left, reserved = wanted, 0
     counts: list[tuple[str, int]] = []
     reasons = [] if view.group.clouds else ["the group has no cloud that it may use"]
     passed_over: list[str] = []
-    for ranked in view.group.clouds:
+    for ranked in order(view.group, counting) if clouds is None else clouds:
         room = _room(ranked, left, counting)
         obstacle = _obstacle(view, ranked)
         if obstacle is not None:
             reasons.append(obstacle)
             passed_over.append(ranked.name)
-            if not _about_to_be_seen(view, ranked):
-                continue
+            room = room if _about_to_be_seen(view, ranked) else 0
             reserved += room
-        elif room > 0:
-            counts.append((ranked.name, room))
-        if obstacle is None and room < left:
+            left -= room
+            continue
+        if room < left:
             reasons.append(f"{ranked.name} is at its limit of {ranked.cap}")
+        room, now = _admitted(view.accounts[ranked.name], room, reasons)
+        if now < left:
+            passed_over.append(ranked.name)
+        if now > 0:
+            counts.append((ranked.name, now))
+        reserved += room - now
         left -= room
     if not left and not reserved:
         return Placement(tuple(counts))
     accounts = {name: view.accounts[name] for name in passed_over if name in view.accounts}
     unseen = frozenset(name for name, account in accounts.items() if health.blindness(name, account) is not None)
-    holds = [account.hold.until for account in accounts.values() if account.hold is not None]
-    return Placement(tuple(counts), tuple(reasons), unseen, min(holds, default=None))
+    again_at = [when for account in accounts.values() for when in _ends(account)]
+    return Placement(tuple(counts), tuple(reasons), unseen, min(again_at, default=None))
+
+
+def order(group: Group, counting: Mapping[str, int]) -> list[RankedCloud]:
+    """The group's clouds as they are asked: by rank; without fail-back first those that the group is on."""
+    if group.fail_back is not FailBack.OFF:
+        return list(group.clouds)
+    return sorted(group.clouds, key=lambda ranked: counting.get(ranked.name, 0) == 0)
+
+
+def _admitted(account: AccountView, room: int, reasons: list[str]) -> tuple[int, int]:
+    """Of *room* launches those that belong to this account, and those of them that it takes now; *reasons* grow."""
+    share = now = room
+    for limit in account.limits:
+        if limit.launches < room:
+            reasons.append(limit.reason)
+        now = min(now, limit.launches)
+        if not limit.waits:
+            share = min(share, limit.launches)
+    return share, now
+
+
+def _ends(account: AccountView) -> list[datetime]:
+    """When time alone would change what the account takes."""
+    ends = [limit.again_at for limit in account.limits if limit.again_at is not None]
+    return ends if account.held is None else [*ends, account.held.until]
 
 
 def _about_to_be_seen(view: GroupView, ranked: RankedCloud) -> bool:
@@ -90,6 +123,10 @@ def _obstacle(view: GroupView, ranked: RankedCloud) -> str | None:
     blind = health.blindness(name, account)
     if blind is not None or account is None:
         return blind
-    if account.hold is not None:
-        return f"back-off on {name} until {causes.stamp(account.hold.until)}: {account.hold.reason}"
-    return None
+    held = account.held
+    if held is None:
+        return None
+    until = causes.stamp(held.until)
+    if held is account.breaker:
+        return f"the breaker of {name} is open until {until}: {held.reason}"
+    return f"back-off on {name} until {until}: {held.reason}"

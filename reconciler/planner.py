@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from backends.cloud import MachineState
-from reconciler import actions, causes, health, placement, settlement, victims
+from reconciler import actions, causes, health, homecoming, placement, settlement, victims
 from reconciler.draft import Draft
-from reconciler.model import AccountView, GroupView, Instance, InstanceState
+from reconciler.model import AccountView, GroupView, Instance, InstanceState, Process
 
 LAUNCHES_PER_PASS_MAX = 20
 """Eucalyptus's figure. Higher: one wrong number costs more before anybody looks. Lower: big groups grow slowly."""
@@ -42,6 +42,7 @@ def plan(view: GroupView, now: datetime) -> actions.Plan:
     judge(draft)
     settlement.retry(draft)
     trim(draft)
+    homecoming.bring_home(draft)
     dismiss(draft)
     settlement.reap(draft)
     fill(draft)
@@ -71,6 +72,8 @@ def judge(draft: Draft) -> None:
                 draft.again_at(verdict.again_at)
             case health.Unknown():
                 _await_news(draft, instance, verdict)
+            case health.Dead() if verdict.concluded and draft.halted(Process.HEALTH_CHECK):
+                pass
             case health.Dead():
                 dead.append((instance, verdict))
     draft.ailing = {instance.key for instance, _ in dead}
@@ -82,6 +85,8 @@ def judge(draft: Draft) -> None:
 def trim(draft: Draft) -> None:
     """Nothing; surplus instances are retired, and those that a lowered cap forces to move elsewhere."""
     before = len(draft.counting)
+    if before > draft.desired and draft.halted(Process.TERMINATE):
+        return
     chosen = victims.choose(draft.counting.values(), before - draft.desired, draft.group, draft.now, draft.ailing)
     after = before - len(chosen)
     for victim in chosen:
@@ -110,7 +115,10 @@ def dismiss(draft: Draft) -> None:
 def fill(draft: Draft) -> None:
     """Nothing; missing instances are launched, replacements first, within the limits."""
     missing = draft.desired - len(draft.counting)
-    if missing <= 0:
+    stale = draft.owed - max(0, missing)
+    if stale > 0 and not draft.group.deleting:
+        draft.do(actions.Forgive(stale, "the capacity that they were for is not wanted any more"))
+    if missing <= 0 or draft.halted(Process.LAUNCH):
         return
     wanted = min(missing, LAUNCHES_PER_PASS_MAX, _headroom(draft, missing))
     if wanted <= 0:
@@ -121,8 +129,7 @@ def fill(draft: Draft) -> None:
     for cloud in placed.unseen:
         draft.look_at(cloud)
     draft.again_at(placed.again_at)
-    before = len(draft.counting)
-    started = causes.join((*draft.group.causes, causes.growing(draft.now, before, before + placed.total)))
+    started = _why_launched(draft, placed.total)
     owed = draft.owed
     for cloud, count in placed.counts:
         repaid = min(owed, count)
@@ -169,12 +176,26 @@ def _frozen(draft: Draft, dead: Iterable[tuple[Instance, health.Dead]]) -> set[i
     return frozen
 
 
+def _why_launched(draft: Draft, count: int) -> str:
+    if draft.moving is not None:
+        return causes.coming_home(draft.now, *draft.moving)
+    before = len(draft.counting)
+    return causes.join((*draft.group.causes, causes.growing(draft.now, before, before + count)))
+
+
 def _take_out(draft: Draft, dead: list[tuple[Instance, health.Dead]]) -> None:
+    # What the cloud calls dead leaves the ledger whatever is suspended: nothing of it is left to be kept.
+    spared = not all(verdict.said_by_cloud for _, verdict in dead) and (
+        draft.halted(Process.TERMINATE) or draft.halted(Process.REPLACE_UNHEALTHY)
+    )
+    dead = [(instance, verdict) for instance, verdict in dead if verdict.said_by_cloud or not spared]
+    # While ReplaceUnhealthy is suspended, AWS fills the gap that a death leaves like any other.
+    replacing = not draft.group.suspends(Process.REPLACE_UNHEALTHY)
     # Only as many replacements are owed as will be missing: a death within a surplus is no loss.
     missing = max(0, draft.desired - len(draft.counting))
     room = draft.desired - (len(draft.counting) - len(dead)) - min(draft.owed, missing)
     for instance, verdict in dead:
-        replace = room > 0
+        replace = replacing and room > 0
         room -= replace
         if verdict.said_by_cloud:
             draft.do(actions.Bury(instance.key, replace, verdict.cause))
@@ -189,6 +210,8 @@ def _move_excess(draft: Draft) -> None:
         excess = 0 if ranked.cap is None else held[ranked.name] - ranked.cap
         if excess <= 0 or ranked.cap is None:
             continue
+        if draft.halted(Process.TERMINATE) or draft.halted(Process.LAUNCH):
+            return
         missing = draft.desired - len(draft.counting)
         room = placement.place(draft.view, missing + excess, draft.per_cloud()).total - missing
         here = [i for i in draft.counting.values() if i.cloud == ranked.name]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from backends.cloud import Machine, MachineState
 from reconciler import actions
-from reconciler.model import AccountView, GroupView, Instance, InstanceState
+from reconciler.model import AccountView, FailBack, GroupView, Instance, InstanceState
 
 LAUNCHES_MAX = 20
 """In one plan, resent ones aside. The planner has the same limit for its own reasons."""
@@ -66,6 +66,7 @@ def check(view: GroupView, plan: actions.Plan) -> None:
         *_dismissals(known, plan),
         *_reaping(known, plan),
         *_launching(known, plan),
+        *_halted(known, plan),
         *_scale_in(known, plan),
         *_mass_retirement(known, plan),
         *_removal(known, plan),
@@ -178,7 +179,7 @@ def _launching(known: _Known, plan: actions.Plan) -> Iterator[str]:
     calls: list[actions.Launch | actions.Resend] = [*launches, *resends]
     for action in calls:
         account = known.sighted(action.cloud)
-        if account is None or account.hold is not None:
+        if account is None or account.hold is not None or account.breaker is not None:
             yield f"launch on {action.cloud}, which cannot be seen or is held back"
         if action.cloud not in known.view.record.sources:
             yield f"launch on {action.cloud} without a launch configuration"
@@ -210,6 +211,10 @@ def _amounts(known: _Known, plan: actions.Plan, launches: list[actions.Launch]) 
         yield f"{present} machines in any state where {known.view.group.desired} are desired"
     caps = {ranked.name: ranked.cap for ranked in known.view.group.clouds}
     for cloud in {launch.cloud for launch in launches}:
+        new_here = sum(launch.count for launch in launches if launch.cloud == cloud)
+        account = known.view.accounts.get(cloud)
+        if account is not None and any(new_here > limit.launches for limit in account.limits):
+            yield f"{new_here} launches on {cloud}, which takes {account.launches_max} now"
         cap = caps.get(cloud)
         if cloud not in caps or (cap is not None and counting[cloud] > cap):
             yield f"{counting[cloud]} instances on {cloud}, which may hold {cap or 0}"
@@ -234,8 +239,42 @@ def _scale_in(known: _Known, plan: actions.Plan) -> Iterator[str]:
     abandoned = sum(len(action.instance_keys) for action in plan.actions if isinstance(action, actions.Abandon))
     owed = sum(action.replace for action in plan.actions if isinstance(action, actions.Retire | actions.Bury))
     short = known.view.group.desired - staying.total() - abandoned - owed
-    if min(len(surplus), short) > over_caps:
+    travelling = min(len(surplus), short) > over_caps and len(surplus) == 1 and _goes_home(known, plan, surplus[0])
+    if min(len(surplus), short) > over_caps and not travelling:
         yield f"scale-in to {staying.total()} instances where {known.view.group.desired} are desired"
+
+
+def _goes_home(known: _Known, plan: actions.Plan, traveller: Instance) -> bool:
+    """True when this is the one instance of an eager group that moves to a better cloud while all others serve."""
+    group = known.view.group
+    others = [i for i in known.view.instances if i.key != traveller.key]
+    all_serve = all(i.state is InstanceState.IN_SERVICE for i in (traveller, *others))
+    ranks = [ranked.name for ranked in group.clouds]
+    homes = [(action.cloud, action.count) for action in plan.actions if isinstance(action, actions.Launch)]
+    return (
+        group.fail_back is FailBack.EAGER
+        and not _leaving(plan)
+        and len(others) + 1 == group.desired
+        and all_serve
+        and len(homes) == 1
+        and homes[0][1] == 1
+        and traveller.cloud in ranks
+        and homes[0][0] in ranks[: ranks.index(traveller.cloud)]
+    )
+
+
+def _halted(known: _Known, plan: actions.Plan) -> Iterator[str]:
+    group = known.view.group
+    if group.deleting:
+        return
+    launches = any(isinstance(action, actions.Launch | actions.Resend) for action in plan.actions)
+    if launches and "Launch" in group.suspended:
+        yield "launch while Launch is suspended"
+    retired = [action for action in plan.actions if isinstance(action, actions.Retire)]
+    if retired and "Terminate" in group.suspended:
+        yield "retirement while Terminate is suspended"
+    if any(action.replace for action in retired) and "ReplaceUnhealthy" in group.suspended:
+        yield "replacement while ReplaceUnhealthy is suspended"
 
 
 def _mass_retirement(known: _Known, plan: actions.Plan) -> Iterator[str]:
@@ -271,7 +310,7 @@ def _keys(action: actions.Action) -> tuple[int, ...]:
             return (action.instance_key,)
         case actions.Abandon() | actions.Dismiss() | actions.Resend():
             return action.instance_keys
-        case actions.Launch() | actions.Reap() | actions.RemoveGroup():
+        case actions.Launch() | actions.Forgive() | actions.Reap() | actions.RemoveGroup():
             return ()
 
 

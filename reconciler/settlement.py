@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from backends.cloud import Machine, MachineState
 from reconciler import actions
 from reconciler.draft import Draft
-from reconciler.model import AccountView, Instance
+from reconciler.model import AccountView, Instance, Process
 
 REAP_AFTER_S = 150.0
 """Age of an unclaimed machine before it is a leak. Lower: a delayed listing kills. Higher: leaks cost money longer."""
@@ -76,9 +76,11 @@ def retry(draft: Draft) -> None:
         elif not repeatable:
             keys = tuple(claim.key for claim in claims)
             draft.do(actions.Abandon(keys, f"{cloud} shows no machine of launch {token}"))
-        elif account.hold is not None:
-            draft.wait(f"the launch on {cloud} is repeated after the back-off: {account.hold.reason}")
-            draft.again_at(account.hold.until)
+        elif draft.halted(Process.LAUNCH):
+            continue
+        elif account.held is not None:
+            draft.wait(f"the launch on {cloud} is repeated after the back-off: {account.held.reason}")
+            draft.again_at(account.held.until)
         else:
             keys = tuple(claim.key for claim in claims)
             draft.do(actions.Resend(cloud, token, keys, f"{cloud} shows no machine of launch {token}"))

@@ -49,6 +49,8 @@ class Picture:
     blind: str | None = None
     by_group: Mapping[str, tuple[Machine, ...]] = field(default_factory=dict)
     unmarked: tuple[Machine, ...] = ()
+    living: Mapping[str, int] = field(default_factory=dict)
+    """Machines by group that are not on their way out; the unmarked under the empty name."""
 
     def machines(self, uid: str, bound: Collection[str]) -> tuple[Machine, ...]:
         """The machines of one group; *bound* are the machine ids that its ledger knows."""
@@ -57,8 +59,7 @@ class Picture:
     @property
     def has_living(self) -> bool:
         """True when it shows any machine that is not on its way out."""
-        groups = (*self.by_group.values(), self.unmarked)
-        return any(machine.state not in _OVER for machines in groups for machine in machines)
+        return bool(self.living)
 
 
 class Sweeper:
@@ -123,7 +124,8 @@ class Sweeper:
                 await asyncio.sleep(LISTEN_RETRY_S)
             else:
                 self.kick()
-                await asyncio.sleep(0)
+                # Until a sweep has looked, a cloud may announce the same change over and over, without ever waiting.
+                await asyncio.sleep(SWEEP_GAP_S)
 
     async def _sweep_once(self, asked: set[str]) -> float:
         """Seconds until the next sweep is due."""
@@ -159,7 +161,9 @@ class Sweeper:
             elif machine.mark.gateway_id == self._gateway_id:
                 by_group[machine.mark.group_uid].append(machine)
         groups = {uid: tuple(machines) for uid, machines in by_group.items()}
-        self.picture = Picture(sweep.started_at, None, groups, tuple(unmarked))
+        counts = {uid: sum(m.state not in _OVER for m in found) for uid, found in (*groups.items(), ("", unmarked))}
+        living = {uid: count for uid, count in counts.items() if count}
+        self.picture = Picture(sweep.started_at, None, groups, tuple(unmarked), living)
         self._failures, self._empty_once = 0, False
         concerned = asked | {
             uid for uid in groups.keys() | before.by_group.keys() if groups.get(uid) != before.by_group.get(uid)

@@ -5,14 +5,18 @@ Owns: what may be configured, within which limits and why, and what a wrong file
 do. ``docs/configuration.md`` shows the same tables to people, and a test compares the two.
 """
 
+from phantom_gateway.config.cloud_kinds import (
+    CloudSettings,
+    Ec2CloudSettings,
+    LocalCloudSettings,
+    LocalImageSettings,
+)
 from phantom_gateway.config.errors import ConfigError, Problem
 from phantom_gateway.config.reader import CONFIG_VARIABLE, load
 from phantom_gateway.config.schema import (
     Config,
     DatabaseSettings,
     Limits,
-    LocalCloudSettings,
-    LocalImageSettings,
     ReconcilerSettings,
     ServerSettings,
     UserSettings,
@@ -20,9 +24,11 @@ from phantom_gateway.config.schema import (
 
 __all__ = [
     "CONFIG_VARIABLE",
+    "CloudSettings",
     "Config",
     "ConfigError",
     "DatabaseSettings",
+    "Ec2CloudSettings",
     "Limits",
     "LocalCloudSettings",
     "LocalImageSettings",

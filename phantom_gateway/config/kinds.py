@@ -170,3 +170,33 @@ class Words:
             if "\0" in word:
                 raise Wrong(f"{shown(word)} holds a NUL character, which no command line can")
         return tuple(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Up to *most* different strings, each of the kind *each*."""
+
+    each: Text
+    most: int
+    words: str = "array of strings"
+
+    @property
+    def limits(self) -> str:
+        """How many, and which."""
+        return f"up to {self.most} strings, each {self.each.limits}"
+
+    def read(self, value: object, around: Around) -> tuple[str, ...]:
+        """The strings, in their order."""
+        if not isinstance(value, list):
+            raise Wrong(f"must be an array of strings, not {kind_of(value)}; write [ ] around it")
+        if len(value) > self.most:
+            raise Wrong(f"holds {len(value)} strings; use at most {self.most}")
+        found: list[str] = []
+        for place, part in enumerate(value, start=1):
+            try:
+                found.append(self.each.read(part, around))
+            except Wrong as wrong:
+                raise Wrong(f"string {place} {wrong}") from wrong
+            if found[-1] in found[:-1]:
+                raise Wrong(f"names {shown(part)} twice; once is enough")
+        return tuple(found)

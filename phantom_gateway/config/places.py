@@ -8,6 +8,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from phantom_gateway.config.errors import kind_of, shown, shown_path
 from phantom_gateway.config.kinds import Around, Wrong
@@ -48,6 +49,47 @@ def is_loopback(host: str) -> bool:
     except ValueError:
         name = host.lower().rstrip(".")
         return name == "localhost" or name.endswith(".localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointUrl:
+    """Where a cloud is asked. Shown back only in parts: a URL may hold a password."""
+
+    words: str = "string"
+    limits: str = "http:// or https://, a host, and where needed a port and a path"
+
+    def read(self, value: object, _around: Around) -> str:
+        """The URL as written."""
+        if not isinstance(value, str):
+            raise Wrong(f"must be a string, not {kind_of(value)}; for example {_EXAMPLE_URL}")
+        if re.fullmatch(r"[!-~]{1,2048}", value) is None:
+            raise Wrong(f"must be 1 to 2048 printable ASCII characters without spaces; for example {_EXAMPLE_URL}")
+        try:
+            url = urlsplit(value)
+            host, port = url.hostname or "", url.port
+        except ValueError:
+            raise Wrong(f"has a host or a port that is none; for example {_EXAMPLE_URL}") from None
+        if url.scheme not in {"http", "https"}:
+            raise Wrong(f"must begin with http:// or https://; for example {_EXAMPLE_URL}")
+        if url.username is not None or url.password is not None:
+            raise Wrong("must not hold a user or a password; give access_key_id and secret_access_key")
+        if url.query or url.fragment or "?" in value or "#" in value:
+            raise Wrong("must end with its path, without '?' and '#'")
+        if port == 0 or not _is_host(host):
+            raise Wrong(f"{shown(url.netloc)} is not a host, with or without a port; for example {_EXAMPLE_URL}")
+        return value
+
+
+_EXAMPLE_URL = "https://ec2.example.org:8773/services/Cloud"
+
+
+def _is_host(host: str) -> bool:
+    """Whether *host*, without brackets, can be an address or a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return re.fullmatch(_HOST_NAME, host) is not None and re.fullmatch(r"[0-9.]+", host) is None
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,26 +11,30 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from phantom_gateway.config.cloud_kinds import (
+    CLOUD_TABLES,
+    IMAGE_NAME,
+    IMAGES_MAX,
+    CloudSettings,
+    LocalCloudSettings,
+    LocalImageSettings,
+)
 from phantom_gateway.config.defaults import EMBEDDED
 from phantom_gateway.config.errors import ConfigError, KeyPath, Problem, kind_of, named, shown
+from phantom_gateway.config.keys import keys_of
 from phantom_gateway.config.kinds import Around, Wrong
 from phantom_gateway.config.lines import Lines
 from phantom_gateway.config.places import is_loopback
 from phantom_gateway.config.schema import (
     CLOUDS_MAX,
-    IMAGE_NAME,
-    IMAGES_MAX,
     TABLES,
     USERS_MAX,
     Config,
     DatabaseSettings,
     Limits,
-    LocalCloudSettings,
-    LocalImageSettings,
     ReconcilerSettings,
     ServerSettings,
     UserSettings,
-    keys_of,
 )
 from phantom_gateway.names import CLOUD_NAME_RULE, is_cloud_name
 
@@ -131,7 +135,7 @@ class _Reader:
             **top,
             **{name: table(**sections[name]) for name, table in _SECTIONS.items()},
             users=tuple(UserSettings(**user) for user in users),
-            clouds={name: LocalCloudSettings(**cloud) for name, cloud in clouds.items()},
+            clouds={name: cloud for name, cloud in clouds.items() if cloud is not None},
         )
 
     def _wrong(self, path: KeyPath, text: str) -> None:
@@ -164,7 +168,10 @@ class _Reader:
         name = str(path[-1])
         close = difflib.get_close_matches(name, known, n=1)
         homes = [header for header, table in TABLES.items() if name in {key.name for key in keys_of(table)}]
-        if homes:
+        kinds_with = [kind for kind, table in CLOUD_TABLES.items() if name in {key.name for key in keys_of(table)}]
+        if kinds_with and path[0] == "clouds":
+            remedy = f"it belongs to clouds of the kind {kinds_with[0]}"
+        elif homes:
             remedy = f"it belongs {f'in {homes[0]}' if homes[0] else 'before the first [table]'}"
         elif close:
             remedy = f"did you mean {close[0]!r}?"
@@ -209,22 +216,51 @@ class _Reader:
                 self._wrong(("clouds", name), f"{shown(name)} cannot name a cloud; use {CLOUD_NAME_RULE}")
         return raw
 
-    def _cloud(self, raw: Any, path: KeyPath) -> dict[str, Any]:
-        """What one cloud's table says, as far as it is right."""
+    def _cloud(self, raw: Any, path: KeyPath) -> CloudSettings | None:
+        """One cloud; None, and a problem, when anything in its table is wrong."""
+        before = len(self._problems)
         if not isinstance(raw, dict):
             self._wrong(path, f"must be a table, not {kind_of(raw)}; write [{'.'.join(map(str, path))}]")
-            return {}
-        kind = next(key for key in keys_of(LocalCloudSettings) if key.name == "kind")
+            return None
+        kind = next(key for key in keys_of(LocalCloudSettings) if key.name == "kind").about.kind
+        if "kind" not in raw:
+            self._wrong((*path, "kind"), f"is missing; use one of: {kind.limits}")
+            return None
         try:
-            if "kind" in raw:
-                kind.about.kind.read(raw["kind"], self._around)
+            table = CLOUD_TABLES[kind.read(raw["kind"], self._around)]
         except Wrong as wrong:
             # The other keys are those of another kind of cloud: nothing can be said of them.
             self._wrong((*path, "kind"), str(wrong))
-            return {}
-        values = self._values(LocalCloudSettings, {k: v for k, v in raw.items() if k != "images"}, path, ["images"])
-        values["images"] = self._images(raw.get("images", {}), (*path, "images"))
-        return values
+            return None
+        if table is LocalCloudSettings:
+            values = self._values(table, {k: v for k, v in raw.items() if k != "images"}, path, ["images"])
+            values["images"] = self._images(raw.get("images", {}), (*path, "images"))
+        else:
+            values = self._values(table, self._without_images(raw, path), path)
+            self._check_ec2(raw, values, path)
+        return table(**values) if len(self._problems) == before else None
+
+    def _without_images(self, raw: Mapping[str, Any], path: KeyPath) -> Mapping[str, Any]:
+        """The keys of a cloud whose images are not ours to describe."""
+        if "images" in raw:
+            text = "belongs to clouds of the kind local; images of this one are its own: name their ids in launches"
+            self._wrong((*path, "images"), text)
+        return {key: value for key, value in raw.items() if key != "images"}
+
+    def _check_ec2(self, raw: Mapping[str, Any], values: Mapping[str, Any], path: KeyPath) -> None:
+        """Nothing; keys that need or contradict each other are a problem."""
+        for present, missing in (("access_key_id", "secret_access_key"), ("secret_access_key", "access_key_id")):
+            if present in raw and missing not in raw:
+                self._wrong(
+                    (*path, present),
+                    f"needs {missing} as well; give both, or neither when every user has a key of his own there",
+                )
+        if "ca_bundle" in raw and values.get("verify_tls") is False:
+            self._wrong((*path, "ca_bundle"), "is not used with verify_tls = false; leave out one of the two")
+        if "ca_bundle" in raw and str(values.get("endpoint_url", "")).startswith("http://"):
+            self._wrong(
+                (*path, "ca_bundle"), "is not used with http://, which has no TLS; write https://, or leave it out"
+            )
 
     def _images(self, raw: Any, path: KeyPath) -> dict[str, LocalImageSettings]:
         """The images of one cloud that are right."""

@@ -42,7 +42,7 @@ def set_desired_capacity(desk: Desk, p: SetDesiredCapacityParams) -> None:
     if wanted != group.desired:
         cause = causes.desired_set(desk.now, group.desired, wanted)
         move(desk, group, wanted, cause)
-    desk.wake(group.uid)
+        desk.wake(group.uid)
 
 
 def move(desk: Desk, group: GroupRow, wanted: int, cause: str) -> None:

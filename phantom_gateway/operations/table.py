@@ -18,6 +18,14 @@ from protocol.model import service
 P = TypeVar("P")
 Result = Mapping[str, Any] | None
 
+DEFAULTS_SPELLED_OUT: Mapping[str, Any] = {
+    "AvailabilityZoneDistribution": {"CapacityDistributionStrategy": "balanced-best-effort"},
+}
+"""
+Member -> AWS's own default. Terraform's provider 5.100 sends it with every change of a group, and repeats what is refused
+for ten minutes; measured.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Handler:
@@ -41,7 +49,7 @@ class Handler:
             name = self.fields.get(member)
             if name is not None:
                 values[name] = value
-            elif value not in ([], {}, "", False):  # each says no more than the default does
+            elif value not in ([], {}, "", False, DEFAULTS_SPELLED_OUT.get(member)):  # no more than the default
                 raise invalid(f"{member} is not supported by {self.name} of this gateway yet; leave it out.")
         return self.params(**values)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from phantom_gateway.records.prepared import Prepared
 from phantom_gateway.records.tables import activities
 
 KEPT = timedelta(days=42)
@@ -56,8 +57,8 @@ _COLUMNS: tuple[sa.Column[Any], ...] = (
     activities.c.started_at,
     activities.c.ended_at,
 )
-_INSERT = activities.insert()
-_UPDATE = (
+_INSERT = Prepared(activities.insert())
+_UPDATE = Prepared(
     activities.update()
     .where(activities.c.activity_id == sa.bindparam("which"))
     .values(
@@ -74,7 +75,7 @@ def add(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Nothing; these activities exist. Columns left out of a row take the value of an activity that just began."""
     begun = {"group_deleted": False, "status_message": None, "progress": 0, "details": "{}", "ended_at": None}
     if rows:
-        connection.execute(_INSERT, [{**begun, **row} for row in rows])
+        _INSERT.run_all(connection, [{**begun, **row} for row in rows])
 
 
 def advance(
@@ -88,8 +89,8 @@ def advance(
     ended_at: datetime | None = None,
 ) -> None:
     """Nothing; the activity has reached this status. None leaves description and message as they are."""
-    connection.execute(
-        _UPDATE,
+    _UPDATE.run(
+        connection,
         {
             "which": activity_id,
             "new_status_code": status_code,

@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from phantom_gateway.records.prepared import Prepared, PreparedChanges, Row
 from phantom_gateway.records.tables import groups
 
 
@@ -77,27 +78,32 @@ _COLUMNS: tuple[sa.Column[Any], ...] = (
     groups.c.version,
     groups.c.created_at,
 )
-_BY_NAME = (
+_BY_NAME = Prepared(
     sa.select(*_COLUMNS)
     .where(groups.c.user_id == sa.bindparam("user_id"), groups.c.name == sa.bindparam("name"))
     .order_by(groups.c.deleting, groups.c.id.desc())
     .limit(1)
 )
-_BY_UID = sa.select(*_COLUMNS).where(groups.c.uid == sa.bindparam("uid"))
-_BY_IDS = sa.select(*_COLUMNS).where(groups.c.id.in_(sa.bindparam("ids", expanding=True)))
-_PAGE = (
+_BY_UID = Prepared(sa.select(*_COLUMNS).where(groups.c.uid == sa.bindparam("uid")))
+_BY_IDS = Prepared(sa.select(*_COLUMNS).where(groups.c.id.in_(sa.bindparam("ids", expanding=True))))
+_EVERY = (
     sa.select(groups.c.name, groups.c.id, groups.c.version)
     .where(groups.c.user_id == sa.bindparam("user_id"), groups.c.name > sa.bindparam("after"))
     .order_by(groups.c.name, groups.c.deleting, groups.c.id.desc())
     .limit(sa.bindparam("size"))
 )
-_PAGE_NAMED = _PAGE.where(groups.c.name.in_(sa.bindparam("names", expanding=True)))
-_UIDS = sa.select(groups.c.uid).order_by(groups.c.id)
-_COUNT = sa.select(sa.func.count()).where(groups.c.user_id == sa.bindparam("user_id"), sa.not_(groups.c.deleting))
-_DESIRED_TOTAL = sa.select(sa.func.coalesce(sa.func.sum(groups.c.desired), 0)).where(
-    groups.c.user_id == sa.bindparam("user_id"), sa.not_(groups.c.deleting)
+_PAGE = Prepared(_EVERY)
+_PAGE_NAMED = Prepared(_EVERY.where(groups.c.name.in_(sa.bindparam("names", expanding=True))))
+_UIDS = Prepared(sa.select(groups.c.uid).order_by(groups.c.id))
+_COUNT = Prepared(
+    sa.select(sa.func.count()).where(groups.c.user_id == sa.bindparam("user_id"), sa.not_(groups.c.deleting))
 )
-_USING = (
+_DESIRED_TOTAL = Prepared(
+    sa.select(sa.func.coalesce(sa.func.sum(groups.c.desired), 0)).where(
+        groups.c.user_id == sa.bindparam("user_id"), sa.not_(groups.c.deleting)
+    )
+)
+_USING = Prepared(
     sa.select(*_COLUMNS)
     .where(
         groups.c.user_id == sa.bindparam("user_id"),
@@ -106,7 +112,7 @@ _USING = (
     )
     .order_by(groups.c.name)
 )
-_SET_DESIRED = (
+_SET_DESIRED = Prepared(
     groups.update()
     .where(groups.c.id == sa.bindparam("group_id"))
     .values(
@@ -117,27 +123,40 @@ _SET_DESIRED = (
         version=groups.c.version + 1,
     )
 )
-_TOUCH = groups.update().where(groups.c.id == sa.bindparam("group_id")).values(version=groups.c.version + 1)
-_INSERT = groups.insert()
+_TOUCH = Prepared(groups.update().where(groups.c.id == sa.bindparam("group_id")).values(version=groups.c.version + 1))
+_INSERT = Prepared(groups.insert().returning(groups.c.id))
+_CHANGES = PreparedChanges(groups, always={"generation": groups.c.generation + 1, "version": groups.c.version + 1})
+_NOTES = PreparedChanges(groups)
+_OWED = groups.c.owed_replacements + sa.bindparam("change_by", type_=sa.Integer)
+_OWE = Prepared(
+    groups.update()
+    .where(groups.c.id == sa.bindparam("group_id"))
+    .values(owed_replacements=sa.case((_OWED < 0, 0), else_=_OWED), version=groups.c.version + 1)
+)
+_NOTE_WAITING = Prepared(
+    groups.update()
+    .where(groups.c.uid == sa.bindparam("group_uid"))
+    .values(waiting_on=sa.bindparam("sentences", type_=groups.c.waiting_on.type))
+)
 
 
-def _row(row: sa.Row[*tuple[Any, ...]] | None) -> GroupRow | None:
+def _row(row: Row | None) -> GroupRow | None:
     return None if row is None else GroupRow(*row)
 
 
 def find(connection: sa.Connection, user_id: int, name: str) -> GroupRow | None:
     """The user's group called *name*: the living one, else the newest that is being deleted, else None."""
-    return _row(connection.execute(_BY_NAME, {"user_id": user_id, "name": name}).first())
+    return _row(_BY_NAME.first(connection, {"user_id": user_id, "name": name}))
 
 
 def by_uid(connection: sa.Connection, uid: str) -> GroupRow | None:
     """The group with this uid, or None."""
-    return _row(connection.execute(_BY_UID, {"uid": uid}).first())
+    return _row(_BY_UID.first(connection, {"uid": uid}))
 
 
 def by_ids(connection: sa.Connection, ids: Collection[int]) -> list[GroupRow]:
     """The groups with these ids, in no particular order."""
-    return [GroupRow(*row) for row in connection.execute(_BY_IDS, {"ids": list(ids)})]
+    return [GroupRow(*row) for row in _BY_IDS.rows(connection, {"ids": list(ids)})]
 
 
 def page(
@@ -150,30 +169,30 @@ def page(
     """
     values: dict[str, Any] = {"user_id": user_id, "after": after, "size": size}
     if names is None:
-        rows = connection.execute(_PAGE, values)
+        rows = _PAGE.rows(connection, values)
     else:
-        rows = connection.execute(_PAGE_NAMED, values | {"names": list(names)})
+        rows = _PAGE_NAMED.rows(connection, values | {"names": list(names)})
     return [(name, group_id, version) for name, group_id, version in rows]
 
 
 def uids(connection: sa.Connection) -> list[str]:
     """The uid of every group of every user, oldest first."""
-    return list(connection.execute(_UIDS).scalars())
+    return [row[0] for row in _UIDS.rows(connection)]
 
 
 def count(connection: sa.Connection, user_id: int) -> int:
     """How many groups the user has, those being deleted left out."""
-    return connection.execute(_COUNT, {"user_id": user_id}).scalar_one()
+    return int(_COUNT.scalar(connection, {"user_id": user_id}))
 
 
 def desired_total(connection: sa.Connection, user_id: int) -> int:
     """How many instances the user's groups want together."""
-    return int(connection.execute(_DESIRED_TOTAL, {"user_id": user_id}).scalar_one())
+    return int(_DESIRED_TOTAL.scalar(connection, {"user_id": user_id}))
 
 
 def using(connection: sa.Connection, user_id: int, launch_configurations: Collection[str]) -> list[GroupRow]:
     """The user's living groups that name one of these launch configurations, by name."""
-    found = connection.execute(_USING, {"user_id": user_id, "names": list(launch_configurations)})
+    found = _USING.rows(connection, {"user_id": user_id, "names": list(launch_configurations)})
     return [GroupRow(*row) for row in found]
 
 
@@ -192,51 +211,37 @@ def add(connection: sa.Connection, values: Mapping[str, Any]) -> int:
         "failing_since": None,
         "launch_failures": 0,
     }
-    result = connection.execute(_INSERT.returning(groups.c.id), {**fresh, "last_scaled_at": None, **values})
-    return int(result.scalar_one())
+    return int(_INSERT.scalar(connection, {**fresh, "last_scaled_at": None, **values}))
 
 
 def change(connection: sa.Connection, group_id: int, values: Mapping[str, Any]) -> None:
     """Nothing; the group has these *values* (by column name): its intent is a new one."""
-    connection.execute(
-        groups.update()
-        .where(groups.c.id == group_id)
-        .values(**values, generation=groups.c.generation + 1, version=groups.c.version + 1)
-    )
+    _CHANGES.run(connection, [group_id], values)
 
 
 def set_desired(connection: sa.Connection, group_id: int, desired: int, causes: Sequence[str], now: datetime) -> None:
     """Nothing; the group wants *desired* instances, for these *causes*."""
-    connection.execute(
-        _SET_DESIRED, {"group_id": group_id, "new_desired": desired, "new_causes": list(causes), "now": now}
-    )
+    _SET_DESIRED.run(connection, {"group_id": group_id, "new_desired": desired, "new_causes": list(causes), "now": now})
 
 
 def touch(connection: sa.Connection, group_id: int) -> None:
     """Nothing; whatever was shown of the group before is out of date."""
-    connection.execute(_TOUCH, {"group_id": group_id})
+    _TOUCH.run(connection, {"group_id": group_id})
 
 
 def owe(connection: sa.Connection, group_id: int, change_by: int) -> None:
     """Nothing; the owed replacements changed by *change_by*, never below zero."""
-    owed = groups.c.owed_replacements + change_by
-    connection.execute(
-        groups.update()
-        .where(groups.c.id == group_id)
-        .values(owed_replacements=sa.case((owed < 0, 0), else_=owed), version=groups.c.version + 1)
-    )
+    _OWE.run(connection, {"group_id": group_id, "change_by": change_by})
 
 
 def note_launches(connection: sa.Connection, group_id: int, failing_since: datetime | None, failures: int) -> None:
     """Nothing; launches have failed *failures* times in a row since *failing_since*. Not visible: no new version."""
-    connection.execute(
-        groups.update().where(groups.c.id == group_id).values(failing_since=failing_since, launch_failures=failures)
-    )
+    _NOTES.run(connection, [group_id], {"failing_since": failing_since, "launch_failures": failures})
 
 
 def note_waiting(connection: sa.Connection, uid: str, waiting_on: Sequence[str]) -> None:
     """Nothing; ``explain`` can say what the group waits for. Not visible to AWS clients: no new version."""
-    connection.execute(groups.update().where(groups.c.uid == uid).values(waiting_on=list(waiting_on)))
+    _NOTE_WAITING.run(connection, {"group_uid": uid, "sentences": list(waiting_on)})
 
 
 def remove(connection: sa.Connection, group_id: int) -> None:

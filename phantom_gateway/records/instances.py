@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from phantom_gateway.records.prepared import Prepared, PreparedChanges
 from phantom_gateway.records.tables import groups, instances
 
 
@@ -64,14 +65,18 @@ _COLUMNS: tuple[sa.Column[Any], ...] = (
     instances.c.healthy,
     instances.c.activity_id,
 )
-_OF_GROUPS = (
+_OF_GROUPS = Prepared(
     sa.select(*_COLUMNS)
     .where(instances.c.group_id.in_(sa.bindparam("group_ids", expanding=True)))
     .order_by(instances.c.id)
 )
-_OF_GROUP = sa.select(*_COLUMNS).where(instances.c.group_id == sa.bindparam("group_id")).order_by(instances.c.id)
-_BY_KEYS = sa.select(*_COLUMNS).where(instances.c.id.in_(sa.bindparam("ids", expanding=True))).order_by(instances.c.id)
-_BY_INSTANCE_IDS = (
+_OF_GROUP = Prepared(
+    sa.select(*_COLUMNS).where(instances.c.group_id == sa.bindparam("group_id")).order_by(instances.c.id)
+)
+_BY_KEYS = Prepared(
+    sa.select(*_COLUMNS).where(instances.c.id.in_(sa.bindparam("ids", expanding=True))).order_by(instances.c.id)
+)
+_BY_INSTANCE_IDS = Prepared(
     sa.select(*_COLUMNS)
     .where(
         instances.c.user_id == sa.bindparam("user_id"),
@@ -79,7 +84,7 @@ _BY_INSTANCE_IDS = (
     )
     .order_by(instances.c.instance_id)
 )
-_PAGE = (
+_EVERY = (
     sa.select(*_COLUMNS, groups.c.name)
     .join(groups, groups.c.id == instances.c.group_id)
     .where(
@@ -90,36 +95,41 @@ _PAGE = (
     .order_by(instances.c.instance_id)
     .limit(sa.bindparam("size"))
 )
-_PAGE_NAMED = _PAGE.where(instances.c.instance_id.in_(sa.bindparam("instance_ids", expanding=True)))
-_MACHINE = sa.select(instances.c.id).where(
-    instances.c.cloud == sa.bindparam("cloud"), instances.c.machine_id == sa.bindparam("machine_id")
+_PAGE = Prepared(_EVERY)
+_PAGE_NAMED = Prepared(_EVERY.where(instances.c.instance_id.in_(sa.bindparam("instance_ids", expanding=True))))
+_MACHINE = Prepared(
+    sa.select(instances.c.id).where(
+        instances.c.cloud == sa.bindparam("cloud"), instances.c.machine_id == sa.bindparam("machine_id")
+    )
 )
-_COUNT_OF_USER = sa.select(sa.func.count()).where(instances.c.user_id == sa.bindparam("user_id"))
-_INSERT = instances.insert()
+_COUNT_OF_USER = Prepared(sa.select(sa.func.count()).where(instances.c.user_id == sa.bindparam("user_id")))
+_INSERT = Prepared(instances.insert())
+_CHANGES = PreparedChanges(instances)
+_REMOVE = Prepared(instances.delete().where(instances.c.id.in_(sa.bindparam("ids", expanding=True))))
 
 
 def of_groups(connection: sa.Connection, group_ids: Collection[int]) -> dict[int, list[InstanceRow]]:
     """The instances of each of these groups, oldest first; a group without any has no entry."""
     found: dict[int, list[InstanceRow]] = {}
-    for row in connection.execute(_OF_GROUPS, {"group_ids": list(group_ids)}):
+    for row in _OF_GROUPS.rows(connection, {"group_ids": list(group_ids)}):
         found.setdefault(row[1], []).append(InstanceRow(*row))
     return found
 
 
 def of_group(connection: sa.Connection, group_id: int) -> list[InstanceRow]:
     """The instances of one group, oldest first."""
-    return [InstanceRow(*row) for row in connection.execute(_OF_GROUP, {"group_id": group_id})]
+    return [InstanceRow(*row) for row in _OF_GROUP.rows(connection, {"group_id": group_id})]
 
 
 def by_keys(connection: sa.Connection, keys: Collection[int]) -> list[InstanceRow]:
     """The instances with these keys that still exist, oldest first."""
-    return [InstanceRow(*row) for row in connection.execute(_BY_KEYS, {"ids": list(keys)})]
+    return [InstanceRow(*row) for row in _BY_KEYS.rows(connection, {"ids": list(keys)})]
 
 
 def by_instance_ids(connection: sa.Connection, user_id: int, instance_ids: Collection[str]) -> list[InstanceRow]:
     """The user's instances with these ids, by id; unknown ids are left out."""
     values = {"user_id": user_id, "instance_ids": list(instance_ids)}
-    return [InstanceRow(*row) for row in connection.execute(_BY_INSTANCE_IDS, values)]
+    return [InstanceRow(*row) for row in _BY_INSTANCE_IDS.rows(connection, values)]
 
 
 def page(
@@ -128,32 +138,32 @@ def page(
     """Up to *size* of the user's instances with the name of their group, by instance id, those after *after*."""
     values: dict[str, Any] = {"user_id": user_id, "after": after, "size": size}
     if instance_ids is None:
-        rows = connection.execute(_PAGE, values)
+        rows = _PAGE.rows(connection, values)
     else:
-        rows = connection.execute(_PAGE_NAMED, values | {"instance_ids": list(instance_ids)})
+        rows = _PAGE_NAMED.rows(connection, values | {"instance_ids": list(instance_ids)})
     return [(InstanceRow(*row[:-1]), row[-1]) for row in rows]
 
 
 def is_machine_bound(connection: sa.Connection, cloud: str, machine_id: str) -> bool:
     """True when some instance has this machine already."""
-    return connection.execute(_MACHINE, {"cloud": cloud, "machine_id": machine_id}).first() is not None
+    return _MACHINE.first(connection, {"cloud": cloud, "machine_id": machine_id}) is not None
 
 
 def add(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Nothing; these claims exist."""
-    connection.execute(_INSERT, list(rows))
+    _INSERT.run_all(connection, rows)
 
 
 def change(connection: sa.Connection, keys: Collection[int], values: Mapping[str, Any]) -> None:
     """Nothing; these instances have these *values* (by column name)."""
-    connection.execute(instances.update().where(instances.c.id.in_(list(keys))).values(**values))
+    _CHANGES.run(connection, keys, values)
 
 
 def remove(connection: sa.Connection, keys: Collection[int]) -> None:
     """Nothing; these instances are gone from the ledger."""
-    connection.execute(instances.delete().where(instances.c.id.in_(list(keys))))
+    _REMOVE.run(connection, {"ids": list(keys)})
 
 
 def count_of_user(connection: sa.Connection, user_id: int) -> int:
     """How many instances the user has, in any state."""
-    return connection.execute(_COUNT_OF_USER, {"user_id": user_id}).scalar_one()
+    return int(_COUNT_OF_USER.scalar(connection, {"user_id": user_id}))

@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from phantom_gateway.records.prepared import Prepared
 from phantom_gateway.records.tables import launch_configurations, launch_specs
 
 
@@ -56,44 +57,65 @@ _SELECT = sa.select(*_COLUMNS).join(
     launch_configurations, launch_configurations.c.id == launch_specs.c.launch_configuration_id
 )
 
-_BY_NAME = _SELECT.where(launch_specs.c.user_id == sa.bindparam("user_id"), launch_specs.c.name == sa.bindparam("name"))
-_OF_BASE = _SELECT.where(
-    launch_specs.c.user_id == sa.bindparam("user_id"), launch_configurations.c.base_name == sa.bindparam("base_name")
-).order_by(launch_specs.c.id)
-_BY_ID = _SELECT.where(launch_specs.c.id.in_(sa.bindparam("ids", expanding=True)))
-_PAGE = (
+_BY_NAME = Prepared(
+    _SELECT.where(launch_specs.c.user_id == sa.bindparam("user_id"), launch_specs.c.name == sa.bindparam("name"))
+)
+_OF_BASE = Prepared(
+    _SELECT.where(
+        launch_specs.c.user_id == sa.bindparam("user_id"),
+        launch_configurations.c.base_name == sa.bindparam("base_name"),
+    ).order_by(launch_specs.c.id)
+)
+_SIBLINGS = Prepared(
+    _SELECT.where(
+        launch_specs.c.launch_configuration_id
+        == sa.select(launch_specs.c.launch_configuration_id)
+        .where(launch_specs.c.user_id == sa.bindparam("user_id"), launch_specs.c.name == sa.bindparam("name"))
+        .scalar_subquery()
+        .correlate(None)
+    ).order_by(launch_specs.c.id)
+)
+_BY_ID = Prepared(_SELECT.where(launch_specs.c.id.in_(sa.bindparam("ids", expanding=True))))
+_EVERY = (
     sa.select(launch_specs.c.name, launch_specs.c.id, launch_configurations.c.version)
     .join(launch_configurations, launch_configurations.c.id == launch_specs.c.launch_configuration_id)
     .where(launch_specs.c.user_id == sa.bindparam("user_id"), launch_specs.c.name > sa.bindparam("after"))
     .order_by(launch_specs.c.name)
     .limit(sa.bindparam("size"))
 )
-_PAGE_NAMED = _PAGE.where(launch_specs.c.name.in_(sa.bindparam("names", expanding=True)))
-_COUNT = sa.select(sa.func.count()).where(launch_specs.c.user_id == sa.bindparam("user_id"))
-_LOGICAL = sa.select(launch_configurations.c.id).where(
-    launch_configurations.c.user_id == sa.bindparam("user_id"),
-    launch_configurations.c.base_name == sa.bindparam("base_name"),
+_PAGE = Prepared(_EVERY)
+_PAGE_NAMED = Prepared(_EVERY.where(launch_specs.c.name.in_(sa.bindparam("names", expanding=True))))
+_COUNT = Prepared(sa.select(sa.func.count()).where(launch_specs.c.user_id == sa.bindparam("user_id")))
+_LOGICAL = Prepared(
+    sa.select(launch_configurations.c.id).where(
+        launch_configurations.c.user_id == sa.bindparam("user_id"),
+        launch_configurations.c.base_name == sa.bindparam("base_name"),
+    )
 )
-_INSERT_LOGICAL = launch_configurations.insert().returning(launch_configurations.c.id)
-_INSERT_SPEC = launch_specs.insert()
+_INSERT_LOGICAL = Prepared(launch_configurations.insert().returning(launch_configurations.c.id))
+_INSERT_SPEC = Prepared(launch_specs.insert())
 
 
 def find(connection: sa.Connection, user_id: int, name: str) -> LaunchSpecRecord | None:
     """The spec whose full name is *name*, or None."""
-    row = connection.execute(_BY_NAME, {"user_id": user_id, "name": name}).first()
+    row = _BY_NAME.first(connection, {"user_id": user_id, "name": name})
     return None if row is None else LaunchSpecRecord(*row)
 
 
 def of_base(connection: sa.Connection, user_id: int, base_name: str) -> list[LaunchSpecRecord]:
     """Every cloud's spec of one logical launch configuration, in the order of their creation."""
-    return [
-        LaunchSpecRecord(*row) for row in connection.execute(_OF_BASE, {"user_id": user_id, "base_name": base_name})
-    ]
+    return [LaunchSpecRecord(*row) for row in _OF_BASE.rows(connection, {"user_id": user_id, "base_name": base_name})]
+
+
+def siblings(connection: sa.Connection, user_id: int, name: str) -> list[LaunchSpecRecord]:
+    """Every cloud's spec of the logical launch configuration that the spec called *name* belongs to; [] for none."""
+    values = {"user_id": user_id, "name": name}
+    return [LaunchSpecRecord(*row) for row in _SIBLINGS.rows(connection, values)]
 
 
 def by_ids(connection: sa.Connection, ids: Collection[int]) -> list[LaunchSpecRecord]:
     """The specs with these ids, in no particular order."""
-    return [LaunchSpecRecord(*row) for row in connection.execute(_BY_ID, {"ids": list(ids)})]
+    return [LaunchSpecRecord(*row) for row in _BY_ID.rows(connection, {"ids": list(ids)})]
 
 
 def page(
@@ -102,15 +124,15 @@ def page(
     """Up to *size* (name, id, version) of the user's specs, by name, those after *after*; None for *names*: all."""
     values: dict[str, Any] = {"user_id": user_id, "after": after, "size": size}
     if names is None:
-        rows = connection.execute(_PAGE, values)
+        rows = _PAGE.rows(connection, values)
     else:
-        rows = connection.execute(_PAGE_NAMED, values | {"names": list(names)})
+        rows = _PAGE_NAMED.rows(connection, values | {"names": list(names)})
     return [(name, spec_id, version) for name, spec_id, version in rows]
 
 
 def count(connection: sa.Connection, user_id: int) -> int:
     """How many specs the user has: AWS clients count each as a launch configuration."""
-    return connection.execute(_COUNT, {"user_id": user_id}).scalar_one()
+    return int(_COUNT.scalar(connection, {"user_id": user_id}))
 
 
 def add(
@@ -129,20 +151,19 @@ def add(
     created_at: datetime,
 ) -> None:
     """Nothing; the spec exists, and its logical launch configuration with it."""
-    logical = connection.execute(_LOGICAL, {"user_id": user_id, "base_name": base_name}).scalar()
+    logical = _LOGICAL.scalar(connection, {"user_id": user_id, "base_name": base_name})
     if logical is None:
-        logical = connection.execute(
-            _INSERT_LOGICAL,
-            {"user_id": user_id, "base_name": base_name, "user_data_sealed": user_data_sealed, "version": 1},
-        ).scalar_one()
+        logical = _INSERT_LOGICAL.scalar(
+            connection, {"user_id": user_id, "base_name": base_name, "user_data_sealed": user_data_sealed, "version": 1}
+        )
     elif user_data_sealed is not None:
         connection.execute(
             launch_configurations.update()
             .where(launch_configurations.c.id == logical)
             .values(user_data_sealed=user_data_sealed, version=launch_configurations.c.version + 1)
         )
-    connection.execute(
-        _INSERT_SPEC,
+    _INSERT_SPEC.run(
+        connection,
         {
             "launch_configuration_id": logical,
             "user_id": user_id,
@@ -162,7 +183,7 @@ def add(
 def remove(connection: sa.Connection, spec: LaunchSpecRecord, user_id: int) -> None:
     """Nothing; the spec is gone, and with the last one the logical launch configuration."""
     connection.execute(launch_specs.delete().where(launch_specs.c.id == spec.id))
-    logical = connection.execute(_LOGICAL, {"user_id": user_id, "base_name": spec.base_name}).scalar_one()
+    logical = _LOGICAL.scalar(connection, {"user_id": user_id, "base_name": spec.base_name})
     left = sa.select(launch_specs.c.id).where(launch_specs.c.launch_configuration_id == logical).limit(1)
     if connection.execute(left).first() is None:
         connection.execute(launch_configurations.delete().where(launch_configurations.c.id == logical))

@@ -22,6 +22,9 @@ from phantom_gateway.records.launch_configurations import LaunchSpecRecord
 from phantom_gateway.records.session import Database
 from reconciler.model import FailBack, Group, GroupRecord, Instance, InstanceState, LaunchSource
 
+SPECS_KEPT_MAX = 1_000
+"""Launch specs kept ready, at up to 16 KB each. More groups than that share fewer specs than that."""
+
 LAUNCHING = "Launching a new EC2 instance"
 TERMINATING = "Terminating EC2 instance"
 
@@ -38,6 +41,7 @@ class SqlLedger:
         self._database = database
         self._keyring = keyring
         self._new_id = new_id
+        self._unsealed: dict[tuple[int, int], LaunchSpec] = {}
 
     async def group_uids(self) -> list[str]:
         """See the port."""
@@ -177,6 +181,49 @@ class SqlLedger:
 
         await self._database.write(job)
 
+    async def forgive(self, uid: str, count: int, now: datetime) -> None:  # noqa: ARG002 - every write has its moment
+        """See the port."""
+
+        def job(connection: sa.Connection) -> None:
+            group = groups.by_uid(connection, uid)
+            if group is not None:
+                groups.owe(connection, group.id, -count)
+
+        await self._database.write(job)
+
+    async def note_launch_failed(self, uid: str, now: datetime) -> tuple[datetime, int]:
+        """See the port."""
+
+        def job(connection: sa.Connection) -> tuple[datetime, int]:
+            group = groups.by_uid(connection, uid)
+            if group is None:
+                return now, 1
+            since, failures = group.failing_since or now, group.launch_failures + 1
+            groups.note_launches(connection, group.id, since, failures)
+            return since, failures
+
+        return await self._database.write(job)
+
+    async def note_launched(self, uid: str, now: datetime) -> None:  # noqa: ARG002 - every write has its moment
+        """See the port."""
+
+        def job(connection: sa.Connection) -> None:
+            group = groups.by_uid(connection, uid)
+            if group is not None:
+                groups.note_launches(connection, group.id, None, 0)
+
+        await self._database.write(job)
+
+    async def suspend(self, uid: str, process: str, reason: str, now: datetime) -> None:  # noqa: ARG002 - as above
+        """See the port."""
+
+        def job(connection: sa.Connection) -> None:
+            group = groups.by_uid(connection, uid)
+            if group is not None and process not in group.suspended:
+                groups.change(connection, group.id, {"suspended": {**group.suspended, process: reason}})
+
+        await self._database.write(job)
+
     async def remove_group(self, uid: str, now: datetime) -> bool:  # noqa: ARG002 - the port gives every write its moment
         """See the port."""
 
@@ -223,12 +270,24 @@ class SqlLedger:
             causes=tuple(row.causes),
             owed_replacements=row.owed_replacements,
             fail_back=FailBack(row.fail_back or FailBack.ON_REPLACEMENT),
+            suspended=frozenset(row.suspended),
+            suspension_reasons=row.suspended,
+            failing_since=row.failing_since,
         )
         sources = {spec.cloud: LaunchSource(spec.name, self._spec(spec), spec.created_at) for spec in specs}
         return GroupRecord(group, sources, tuple(_instance(instance) for instance in rows))
 
     def _spec(self, spec: LaunchSpecRecord) -> LaunchSpec:
-        """What to launch, with its user data unsealed."""
+        """What to launch, with its user data unsealed; kept, because every pass needs it and it never changes."""
+        key = (spec.id, spec.version)
+        known = self._unsealed.get(key)
+        if known is None:
+            if len(self._unsealed) >= SPECS_KEPT_MAX:
+                self._unsealed.clear()
+            known = self._unsealed[key] = self._unseal(spec)
+        return known
+
+    def _unseal(self, spec: LaunchSpecRecord) -> LaunchSpec:
         sealed = spec.user_data_sealed
         return launch_spec(
             image_id=spec.image_id,
@@ -335,10 +394,7 @@ def _opened(
 
 def _specs_of(connection: sa.Connection, group: GroupRow) -> list[LaunchSpecRecord]:
     """All sibling specs of the launch configuration the group names."""
-    named = launch_configurations.find(connection, group.user_id, group.launch_configuration)
-    if named is None:
-        return []
-    return launch_configurations.of_base(connection, group.user_id, named.base_name)
+    return launch_configurations.siblings(connection, group.user_id, group.launch_configuration)
 
 
 def _in_state(connection: sa.Connection, keys: Sequence[int], *states: InstanceState) -> list[InstanceRow]:

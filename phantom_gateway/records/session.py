@@ -59,7 +59,12 @@ class Database:
         self._jobs: queue.SimpleQueue[_Waiting[Any] | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_forever, name="records-writer", daemon=True)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="records-reader")
+        # With WAL, a reader in the same process waits for nobody, and a page of a listing takes half a millisecond of
+        # processor time. Handing it to another thread costs more than that: the interpreter runs one at a time.
+        self._reads_at_once = self._engine.dialect.name == "sqlite"
         self._reading = threading.local()
+        self._writing: sa.Connection | None = None
+        """The writing thread's own, kept: opening one costs more than a small transaction."""
         self._closed = False
         self._writer.start()
 
@@ -74,6 +79,8 @@ class Database:
 
     async def read(self, job: Job[T]) -> T:
         """What *job* returns, from one consistent snapshot. Raises RecordsUnavailable."""
+        if self._reads_at_once:
+            return self._read(job)
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, job)
 
     async def write(self, job: Job[T]) -> T:
@@ -126,20 +133,27 @@ class Database:
                 batch.append(job)
             self._commit(batch)
             if stop:
-                return
+                break
+        if self._writing is not None:
+            self._writing.close()
 
     def _commit(self, batch: "list[_Waiting[Any]]") -> None:
         """Nothing; every waiting job of *batch* has its answer, and those answered well are durable."""
         try:
-            with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+            if self._writing is None:
+                self._writing = self._engine.connect().execution_options(writes=True)
+            with self._writing.begin():
                 for waiting in batch:
-                    waiting.run(connection, alone=len(batch) == 1)
+                    waiting.run(self._writing, alone=len(batch) == 1)
         except _Abort:
             pass  # its only job failed; the transaction is rolled back and the job holds its own error
         except sa.exc.DBAPIError as error:
             log.exception("records.commit_failed")
             for waiting in batch:
                 waiting.fail(RecordsUnavailable(str(error.orig)))
+            if self._writing is not None:  # whatever is wrong with it, the next batch begins on a fresh one
+                self._writing.close()
+                self._writing = None
         by_loop: dict[asyncio.AbstractEventLoop, list[_Waiting[Any]]] = {}
         for waiting in batch:
             by_loop.setdefault(waiting.loop, []).append(waiting)
@@ -172,14 +186,26 @@ class _Waiting(Generic[T]):
             if alone:
                 self.result = self.job(connection)
             else:
-                with connection.begin_nested():
-                    self.result = self.job(connection)
+                self.result = self._apart(connection)
         except sa.exc.OperationalError:
             raise  # the database itself is in trouble: that is everybody's answer
         except Exception as error:
             self.error = error
             if alone:
                 raise _Abort from error
+
+    def _apart(self, connection: sa.Connection) -> T:
+        """What the job returns, in a savepoint of its own: SQLAlchemy's cost as much as a small job."""
+        savepoints = connection.connection.cursor()
+        savepoints.execute("SAVEPOINT job")
+        try:
+            return self.job(connection)
+        except BaseException:
+            savepoints.execute("ROLLBACK TO SAVEPOINT job")
+            raise
+        finally:
+            savepoints.execute("RELEASE SAVEPOINT job")
+            savepoints.close()
 
     def fail(self, error: Exception) -> None:
         """Nothing; *error* is the answer, whatever the job had said."""
@@ -225,4 +251,4 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     # A transaction that reads first and writes later cannot wait for another process's lock: SQLite fails it at once,
     # because its snapshot would be stale. So one that is going to write says so at its beginning.
     writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.connection.cursor().execute("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from phantom_gateway.records.prepared import Prepared
 from phantom_gateway.records.tables import groups, tags
 
 
@@ -24,7 +25,7 @@ class TagRow:
     group_name: str = ""
 
 
-_OF_GROUPS = (
+_OF_GROUPS = Prepared(
     sa.select(tags.c.group_id, tags.c.key, tags.c.value, tags.c.propagate_at_launch)
     .where(tags.c.group_id.in_(sa.bindparam("group_ids", expanding=True)))
     .order_by(tags.c.group_id, tags.c.key)
@@ -34,7 +35,7 @@ _OF_GROUPS = (
 def of_groups(connection: sa.Connection, group_ids: Collection[int]) -> dict[int, list[TagRow]]:
     """The tags of each of these groups, by key; a group without any has no entry."""
     found: dict[int, list[TagRow]] = {}
-    for row in connection.execute(_OF_GROUPS, {"group_ids": list(group_ids)}):
+    for row in _OF_GROUPS.rows(connection, {"group_ids": list(group_ids)}):
         found.setdefault(row[0], []).append(TagRow(*row))
     return found
 

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from phantom_gateway.records.prepared import Prepared
 from phantom_gateway.records.tables import activities, gateway, groups, launch_configurations, users
 
 
@@ -35,26 +36,26 @@ _COLUMNS = (
     users.c.password_hash,
     users.c.created_at,
 )
-_BY_KEY = sa.select(*_COLUMNS).where(users.c.access_key_id == sa.bindparam("access_key_id"))
-_BY_NAME = sa.select(*_COLUMNS).where(users.c.name == sa.bindparam("name"))
-_ALL = sa.select(*_COLUMNS).order_by(users.c.name)
+_BY_KEY = Prepared(sa.select(*_COLUMNS).where(users.c.access_key_id == sa.bindparam("access_key_id")))
+_BY_NAME = Prepared(sa.select(*_COLUMNS).where(users.c.name == sa.bindparam("name")))
+_ALL = Prepared(sa.select(*_COLUMNS).order_by(users.c.name))
 
 
 def by_access_key(connection: sa.Connection, access_key_id: str) -> User | None:
     """The user whose key this is, or None."""
-    row = connection.execute(_BY_KEY, {"access_key_id": access_key_id}).first()
+    row = _BY_KEY.first(connection, {"access_key_id": access_key_id})
     return None if row is None else User(*row)
 
 
 def by_name(connection: sa.Connection, name: str) -> User | None:
     """The user called *name*, or None."""
-    row = connection.execute(_BY_NAME, {"name": name}).first()
+    row = _BY_NAME.first(connection, {"name": name})
     return None if row is None else User(*row)
 
 
 def everyone(connection: sa.Connection) -> list[User]:
     """All users, by name."""
-    return [User(*row) for row in connection.execute(_ALL)]
+    return [User(*row) for row in _ALL.rows(connection)]
 
 
 def add(

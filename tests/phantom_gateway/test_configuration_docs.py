@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from phantom_gateway.cli_accounts import SECRET_VARIABLE
 from phantom_gateway.config import CONFIG_VARIABLE, ConfigError, load
+from phantom_gateway.config.cloud_kinds import DIALECTS, IMAGES_MAX
+from phantom_gateway.config.keys import keys_of
 from phantom_gateway.config.reader import STATE_VARIABLE
-from phantom_gateway.config.schema import CLOUDS_MAX, IMAGES_MAX, TABLES, USERS_MAX, keys_of
+from phantom_gateway.config.schema import CLOUDS_MAX, TABLES, USERS_MAX
 from phantom_gateway.keyring import KEYS_VARIABLE
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
@@ -44,7 +47,7 @@ def test_the_page_has_a_section_for_every_table_and_no_other() -> None:
     ("header", "limit"),
     [
         pytest.param("[[users]]", USERS_MAX, id="users"),
-        pytest.param("[clouds.NAME]", CLOUDS_MAX, id="clouds"),
+        pytest.param('[clouds.NAME] kind = "local"', CLOUDS_MAX, id="clouds"),
         pytest.param('[clouds.NAME.images."IMAGE"]', IMAGES_MAX, id="images"),
     ],
 )
@@ -53,7 +56,21 @@ def test_the_page_tells_how_many_tables_there_may_be(header: str, limit: int) ->
     assert f"most {limit}" in section(header)
 
 
-@pytest.mark.parametrize("variable", [CONFIG_VARIABLE, STATE_VARIABLE, KEYS_VARIABLE])
+def test_the_page_shows_what_dialects_preset() -> None:
+    """The table of dialects has a column for each, with its values as TOML writes them."""
+
+    def written(value: object) -> str:
+        return f'"{value}"' if isinstance(value, str) else str(value).lower()
+
+    names = list(DIALECTS["generic"])
+    rows = [f"| {name} | {' | '.join(written(each[name]) for each in DIALECTS.values())} |" for name in names]
+
+    assert all(list(each) == names for each in DIALECTS.values())
+    assert f"| Preset | {' | '.join(f'`{name}`' for name in DIALECTS)} |" in PAGE
+    assert [row for row in rows if row not in PAGE.splitlines()] == []
+
+
+@pytest.mark.parametrize("variable", [CONFIG_VARIABLE, STATE_VARIABLE, KEYS_VARIABLE, SECRET_VARIABLE])
 def test_the_page_names_every_variable(variable: str) -> None:
     """Each environment variable that is read is in the table of variables."""
     assert f"| `{variable}` |" in PAGE
@@ -68,7 +85,7 @@ def test_the_example_can_be_used(tmp_path: Path) -> None:
     config = load(path, {"ALICE_SECRET": "hush", "DEPLOY_SECRET": "hush"})
     embedded = load(None, {"HOME": "/home/alice"})
 
-    assert list(config.clouds) == ["hotel", "sierra"]
+    assert list(config.clouds) == ["hotel", "sierra", "foxtrot"]
     assert [user.name for user in config.users] == ["alice", "deploy"]
     assert config.state_directory == tmp_path / "state"
     assert (config.server, config.database) == (embedded.server, embedded.database)

@@ -43,6 +43,10 @@ class Seeder(Protocol):
         """Nothing; it is being deleted, and its generation has grown."""
         ...
 
+    async def resume(self, uid: str, process: str) -> None:
+        """Nothing; as ResumeProcesses does it: it is not suspended, and with Launch its failures are forgotten."""
+        ...
+
     async def activities(self, uid: str) -> list[tuple[str, str, str, str | None]]:
         """(description, status code, cause, status message) of every activity, oldest first."""
         ...
@@ -80,6 +84,13 @@ async def owed(ledger: Ledger) -> int:
     record = await ledger.read("g-1")
     assert record is not None
     return record.group.owed_replacements
+
+
+async def failing_since(ledger: Ledger) -> datetime | None:
+    """Since when launches of g-1 fail."""
+    record = await ledger.read("g-1")
+    assert record is not None
+    return record.group.failing_since
 
 
 class LedgerContract:
@@ -291,6 +302,73 @@ class LedgerContract:
         assert await owed(ledger) == 1
         await ledger.claim("g-1", 1, "hotel", [("t-3", 0)], ["cause"], 5, NOW)
         assert await owed(ledger) == 0
+
+    async def test_stale_debts_are_forgiven(self, ledger: Ledger, seed: Seeder) -> None:
+        """Never below none, and a group that has just gone is no error."""
+        keys = await serving(ledger, seed, 3)
+        await ledger.bury(keys, ["it died"] * 3, 3, NOW)
+
+        await ledger.forgive("g-1", 2, NOW)
+        assert await owed(ledger) == 1
+        await ledger.forgive("g-1", 2, NOW)
+        await ledger.forgive("g-0", 1, NOW)
+
+        assert await owed(ledger) == 0
+
+    async def test_failed_launches_are_counted_from_the_first_one(self, ledger: Ledger, seed: Seeder) -> None:
+        """Until one brings a machine; then they are counted anew."""
+        await seed.add_group("g-1", "web", 0, 10, 1)
+        assert await failing_since(ledger) is None
+
+        assert await ledger.note_launch_failed("g-1", NOW) == (NOW, 1)
+        assert await ledger.note_launch_failed("g-1", LATER) == (NOW, 2)
+        assert await failing_since(ledger) == NOW
+        await ledger.note_launched("g-1", LATER)
+
+        assert await failing_since(ledger) is None
+        assert await ledger.note_launch_failed("g-1", LATER) == (LATER, 1)
+
+    async def test_a_group_that_is_gone_fails_without_a_trace(self, ledger: Ledger) -> None:
+        """Its last call may end after it."""
+        assert await ledger.note_launch_failed("g-0", NOW) == (NOW, 1)
+        assert await ledger.note_launch_failed("g-0", LATER) == (LATER, 1)
+        await ledger.note_launched("g-0", NOW)
+        await ledger.suspend("g-0", "Launch", "reason", NOW)
+
+        assert await ledger.read("g-0") is None
+
+    async def test_a_process_is_suspended_once(self, ledger: Ledger, seed: Seeder) -> None:
+        """With the first reason; plans made before are recognised as old, and nobody else is suspended."""
+        await seed.add_group("g-1", "web", 0, 10, 1)
+        await ledger.suspend("g-1", "Launch", "it failed too often", NOW)
+        first = await ledger.read("g-1")
+
+        await ledger.suspend("g-1", "Launch", "it failed again", LATER)
+        second = await ledger.read("g-1")
+
+        assert first is not None
+        assert second is not None
+        assert first.group == second.group
+        assert first.group.suspended == {"Launch"}
+        assert dict(first.group.suspension_reasons) == {"Launch": "it failed too often"}
+        assert first.group.generation > 1
+        assert await ledger.claim("g-1", 1, "hotel", [("t-1", 0)], ["cause"], 0, NOW) == []
+
+    async def test_a_resumed_launch_starts_anew(self, ledger: Ledger, seed: Seeder) -> None:
+        """Its failures are forgotten; other processes stay as they are."""
+        await seed.add_group("g-1", "web", 0, 10, 1)
+        await ledger.note_launch_failed("g-1", NOW)
+        await ledger.suspend("g-1", "Launch", "it failed too often", NOW)
+        await ledger.suspend("g-1", "Terminate", "a user wanted it", NOW)
+
+        await seed.resume("g-1", "Launch")
+        record = await ledger.read("g-1")
+
+        assert record is not None
+        assert record.group.suspended == {"Terminate"}
+        assert dict(record.group.suspension_reasons) == {"Terminate": "a user wanted it"}
+        assert record.group.failing_since is None
+        assert await ledger.note_launch_failed("g-1", LATER) == (LATER, 1)
 
     async def test_a_group_is_removed_only_when_it_is_deleted_and_empty(self, ledger: Ledger, seed: Seeder) -> None:
         """Its activities outlive it."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from backends.cloud import LaunchSpec, Machine, MachineState
-from reconciler.model import Group, GroupRecord, Instance, InstanceState, LaunchSource, RankedCloud
+from reconciler.model import Group, GroupRecord, Instance, InstanceState, LaunchSource, Process, RankedCloud
 from tests.reconciler.little_cloud import no_step
 from tests.reconciler.virtual_time import EPOCH
 
@@ -42,6 +42,8 @@ class MemoryLedger:
     rows: dict[int, _Row] = field(default_factory=dict)
     told: dict[str, list[Activity]] = field(default_factory=dict)
     waiting: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+    """Launches that failed in a row, by group."""
     notes: int = 0
     broken: set[str] = field(default_factory=set)
     """Uids whose reading raises, as a corrupt row would."""
@@ -178,6 +180,56 @@ class MemoryLedger:
             self._owe(row.uid, owe)
             owe = 0
 
+    async def forgive(self, uid: str, count: int, now: datetime) -> None:
+        """See the port."""
+        await self.step()
+        assert now.tzinfo is not None
+        if uid in self.groups:
+            self._owe(uid, -count)
+
+    async def note_launch_failed(self, uid: str, now: datetime) -> tuple[datetime, int]:
+        """See the port."""
+        await self.step()
+        if uid not in self.groups:
+            return now, 1
+        since = self.groups[uid].failing_since or now
+        self.failures[uid] = self.failures.get(uid, 0) + 1
+        self.change_group(uid, failing_since=since)
+        return since, self.failures[uid]
+
+    async def note_launched(self, uid: str, now: datetime) -> None:
+        """See the port."""
+        await self.step()
+        assert now.tzinfo is not None
+        if uid in self.groups:
+            self._start_anew(uid)
+
+    async def suspend(self, uid: str, process: str, reason: str, now: datetime) -> None:
+        """See the port."""
+        await self.step()
+        assert now.tzinfo is not None
+        group = self.groups.get(uid)
+        if group is None or process in group.suspended:
+            return
+        self.change_group(
+            uid,
+            suspended=group.suspended | {process},
+            suspension_reasons={**group.suspension_reasons, process: reason},
+            generation=group.generation + 1,
+        )
+
+    async def resume(self, uid: str, process: str) -> None:
+        """See the seeder."""
+        group = self.groups[uid]
+        self.change_group(
+            uid,
+            suspended=group.suspended - {process},
+            suspension_reasons={name: why for name, why in group.suspension_reasons.items() if name != process},
+            generation=group.generation + 1,
+        )
+        if process == Process.LAUNCH:
+            self._start_anew(uid)
+
     async def remove_group(self, uid: str, now: datetime) -> bool:
         """See the port."""
         await self.step()
@@ -236,6 +288,10 @@ class MemoryLedger:
         """See the seeder."""
         return [(a.description, a.status_code, a.cause, a.status_message) for a in self.told.get(uid, ())]
 
+    def change_group(self, uid: str, **changes: object) -> None:
+        """Nothing; the group is different now."""
+        self.groups[uid] = replace(self.groups[uid], **changes)  # type: ignore[arg-type]
+
     def change_instance(self, key: int, **changes: object) -> None:
         """Nothing; the instance is different now, as an API call would have made it."""
         self.rows[key].instance = replace(self.rows[key].instance, **changes)  # type: ignore[arg-type]
@@ -253,6 +309,10 @@ class MemoryLedger:
     def _owe(self, uid: str, change: int) -> None:
         group = self.groups[uid]
         self.groups[uid] = replace(group, owed_replacements=max(0, group.owed_replacements + change))
+
+    def _start_anew(self, uid: str) -> None:
+        self.failures.pop(uid, None)
+        self.change_group(uid, failing_since=None)
 
     def _tell(self, uid: str, description: str, cause: str) -> Activity:
         activity = Activity(description, cause)

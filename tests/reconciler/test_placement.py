@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler import placement
-from reconciler.model import AccountView, RankedCloud
+from reconciler.model import AccountView, FailBack, Limit, RankedCloud
 from tests.reconciler.views import NOW, account, gone_blind, held, instance, view
 
 HOTEL, SIERRA = RankedCloud("hotel"), RankedCloud("sierra")
@@ -35,6 +35,11 @@ def test_ranks_are_filled_in_order(
     [
         pytest.param(gone_blind("timeout"), "hotel does not answer: timeout", id="blind"),
         pytest.param(account(hold=held()), "back-off on hotel until 2013-08-19T21:00:30Z: hotel is full", id="held"),
+        pytest.param(
+            account(breaker=held("no room")),
+            "the breaker of hotel is open until 2013-08-19T21:00:30Z: no room",
+            id="breaker",
+        ),
     ],
 )
 def test_a_cloud_that_cannot_launch_is_passed_over(hotel: AccountView, reason: str) -> None:
@@ -88,3 +93,48 @@ def test_instances_on_a_blind_cloud_count_as_living() -> None:
     blind = view(3, [instance(1), instance(2)], accounts={"hotel": gone_blind()})
 
     assert placement.living(blind) == {"hotel": 2}
+
+
+@pytest.mark.parametrize(
+    ("fail_back", "counting", "expected"),
+    [
+        pytest.param(FailBack.OFF, {"sierra": 1}, {"sierra": 3}, id="off: where it is"),
+        pytest.param(FailBack.OFF, {"hotel": 1, "sierra": 1}, {"hotel": 3}, id="off: by rank among those"),
+        pytest.param(FailBack.OFF, {}, {"hotel": 3}, id="off: by rank when it is nowhere"),
+        pytest.param(FailBack.ON_REPLACEMENT, {"sierra": 1}, {"hotel": 3}, id="on replacement: by rank"),
+        pytest.param(FailBack.EAGER, {"sierra": 1}, {"hotel": 3}, id="eager: by rank"),
+    ],
+)
+def test_fail_back_says_who_is_asked_first(
+    fail_back: FailBack, counting: dict[str, int], expected: dict[str, int]
+) -> None:
+    """A group that spilled over stays there without it, and comes home with it."""
+    placed = placement.place(view(4, clouds=(HOTEL, SIERRA), fail_back=fail_back), 3, counting)
+
+    assert dict(placed.counts) == expected
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected", "reasons"),
+    [
+        pytest.param((Limit(1, "full"),), {"hotel": 1, "sierra": 4}, (), id="full for us: the rest goes elsewhere"),
+        pytest.param((Limit(0, "full"),), {"sierra": 5}, (), id="quite full"),
+        pytest.param((Limit(9, "full"),), {"hotel": 5}, (), id="room enough"),
+        pytest.param((Limit(2, "slow", NOW, waits=True),), {"hotel": 2}, ("slow",), id="too fast: the rest waits"),
+        pytest.param(
+            (Limit(4, "full"), Limit(1, "slow", NOW, waits=True)),
+            {"hotel": 1, "sierra": 1},
+            ("full", "slow"),
+            id="both: what has room waits, the rest goes elsewhere",
+        ),
+    ],
+)
+def test_budgets_are_respected(limits: tuple[Limit, ...], expected: dict[str, int], reasons: tuple[str, ...]) -> None:
+    """A ceiling on the rate must not push machines to dearer clouds, one on their number must."""
+    seen = view(5, clouds=(HOTEL, SIERRA), accounts={"hotel": account(limits=limits)})
+
+    placed = placement.place(seen, 5, {})
+
+    assert dict(placed.counts) == expected
+    assert placed.reasons == reasons
+    assert placed.again_at == (NOW if "slow" in reasons else None)

@@ -107,6 +107,16 @@ def test_owed_replacements_are_launched_first_and_say_so() -> None:
     assert "unhealthy instance needing to be replaced" in of_kind(made, actions.Launch)[0].because
 
 
+def test_debts_that_are_not_due_any_more_are_forgiven() -> None:
+    """Desired was lowered before the replacements came: a later growth is no replacement."""
+    lowered = plan(view(1, [instance(1)], owed_replacements=2))
+    partly = plan(view(2, [instance(1)], owed_replacements=3))
+
+    assert [a.count for a in of_kind(lowered, actions.Forgive)] == [2]
+    assert [a.count for a in of_kind(partly, actions.Forgive)] == [2]
+    assert [(a.count, a.replacing) for a in of_kind(partly, actions.Launch)] == [(1, 1)]
+
+
 class TestSettle:
     """Claims against what a sweep shows."""
 

@@ -1,6 +1,7 @@
 """Whatever the view, the plan keeps to the rails."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -8,8 +9,8 @@ from hypothesis import strategies as st
 
 from backends.cloud import MachineState, Mark
 from reconciler import planner, rails
-from reconciler.actions import Abandon, Bury, Launch, RemoveGroup, Retire
-from reconciler.model import GroupView, Instance, InstanceState, RankedCloud
+from reconciler.actions import Abandon, Bury, Forgive, Launch, RemoveGroup, Retire
+from reconciler.model import FailBack, GroupView, Instance, InstanceState, Limit, Process, RankedCloud
 from tests.reconciler.views import NOW, TRAITS, account, ago, held, instance, machine, view
 
 CLOUDS = ("hotel", "sierra", "foxtrot")
@@ -20,6 +21,14 @@ STATES = st.sampled_from(MachineState)
 MARKS = st.one_of(
     st.none(),
     st.builds(Mark, st.just("gw"), st.sampled_from(["g-1", "g-1", "g-1", "g-2"]), st.sampled_from([*TOKENS, "t-x"])),
+)
+
+LIMITS = st.builds(
+    Limit,
+    st.integers(0, 3),
+    st.just("no more are allowed"),
+    st.sampled_from([None, NOW + timedelta(seconds=5)]),
+    st.booleans(),
 )
 
 
@@ -68,6 +77,8 @@ def views(draw: st.DrawFn) -> GroupView:
             swept_at=draw(st.sampled_from([ago(1), ago(1), ago(8), ago(50), None])),
             blind=draw(st.sampled_from([None, None, None, "no answer"])),
             hold=draw(st.sampled_from([None, None, None, held()])),
+            breaker=draw(st.sampled_from([None, None, None, held("too many failures")])),
+            limits=tuple(draw(st.lists(LIMITS, max_size=2))),
             calls_cut_at=draw(st.one_of(st.none(), AGES_S.map(ago))),
             traits=replace(TRAITS, token_is_idempotent=draw(st.booleans())),
         )
@@ -81,6 +92,9 @@ def views(draw: st.DrawFn) -> GroupView:
         sources=draw(st.lists(st.sampled_from(CLOUDS), unique=True)),
         deleting=draw(st.sampled_from([False, False, False, True])),
         owed_replacements=draw(st.integers(0, 3)),
+        fail_back=draw(st.sampled_from(FailBack)),
+        suspended=draw(st.frozensets(st.sampled_from([*Process, "AlarmNotification"]), max_size=2)),
+        suspension_reasons={"Launch": "somebody wanted it"},
         termination_policies=(draw(st.sampled_from(["Default", "OldestInstance", "NewestInstance"])),),
     )
     missing = draw(st.sampled_from([None, None, *CLOUDS]))
@@ -133,7 +147,50 @@ def test_total_blindness_changes_nothing_but_intentions(seen: GroupView) -> None
     """With no cloud answering there is no launch, no termination, no burial."""
     blind = GroupView(seen.record, {name: replace(a, blind="no answer") for name, a in seen.accounts.items()})
 
-    assert {type(a) for a in planner.plan(blind, NOW).actions} <= {Retire, RemoveGroup}
+    assert {type(a) for a in planner.plan(blind, NOW).actions} <= {Retire, Forgive, RemoveGroup}
+
+
+@st.composite
+def homesick(draw: st.DrawFn) -> GroupView:
+    """An eager group that lacks nothing, on clouds of which most would take its instances home."""
+    names = draw(st.permutations(CLOUDS))
+    members = [
+        instance(key, draw(st.sampled_from(CLOUDS)), protected=draw(st.sampled_from([False, False, True])))
+        for key in range(1, draw(st.integers(1, 6)) + 1)
+    ]
+    accounts = {
+        name: account(
+            [machine(str(i.machine_id)) for i in members if i.cloud == name],
+            hold=draw(st.sampled_from([None, None, None, held()])),
+            blind=draw(st.sampled_from([None, None, None, "no answer"])),
+            limits=tuple(draw(st.lists(LIMITS, max_size=1))),
+        )
+        for name in CLOUDS
+    }
+    caps = st.one_of(st.none(), st.none(), st.integers(0, 5))
+    clouds = [RankedCloud(name, draw(caps)) for name in names]
+    return view(len(members), members, clouds, accounts, fail_back=FailBack.EAGER)
+
+
+@settings(max_examples=150, deadline=None)
+@given(homesick())
+def test_whoever_comes_home_comes_alone_and_to_a_better_cloud(seen: GroupView) -> None:
+    """One leaves, one is launched in its place at once, and the capacity is what it was."""
+    made = planner.plan(seen, NOW)
+    rails.check(seen, made)
+    ranks = [ranked.name for ranked in seen.group.clouds]
+    held_too_much = any(
+        ranked.cap is not None and sum(i.cloud == ranked.name for i in seen.instances) > ranked.cap
+        for ranked in seen.group.clouds
+    )
+    leaving = [i for i in seen.instances for a in made.actions if isinstance(a, Retire) and a.instance_key == i.key]
+    launches = [a for a in made.actions if isinstance(a, Launch)]
+
+    assert sum(launch.count for launch in launches) == len(leaving)
+    if not held_too_much and leaving:
+        assert len(leaving) == 1
+        assert ranks.index(launches[0].cloud) < ranks.index(leaving[0].cloud)
+        assert not leaving[0].protected
 
 
 @pytest.mark.parametrize("size", [pytest.param(5000, id="five thousand")])

@@ -5,12 +5,15 @@ import pytest
 from backends.cloud import Machine, MachineState
 from reconciler import actions, rails
 from reconciler.actions import Plan
-from reconciler.model import AccountView, GroupView, InstanceState, RankedCloud
+from reconciler.model import AccountView, FailBack, GroupView, InstanceState, Limit, RankedCloud
 from tests.reconciler.views import account, ago, claim, gone_blind, held, instance, machine, view
 
 TERMINATING = InstanceState.TERMINATING
 PENDING = InstanceState.PENDING
 TWO = view(2, [instance(1), instance(2)])
+AWAY = [instance(1, "sierra"), instance(2, "sierra")]
+HOME = ("hotel", "sierra")
+LIMIT = Limit(1, "no more")
 GOING = instance(1, state=TERMINATING, terminate_sent_at=ago(10))
 
 
@@ -131,6 +134,41 @@ def on_hotel(*machines: Machine, **facts: object) -> dict[str, AccountView]:
             view(0, [GOING], deleting=True), [actions.RemoveGroup("a mistake")], id="remove a group with instances"
         ),
         pytest.param(view(0, [instance(1), instance(2)]), [retire(1), retire(1)], id="retire twice"),
+        pytest.param(view(1, accounts={"hotel": account(breaker=held())}), [launch()], id="launch past a breaker"),
+        pytest.param(view(3, accounts={"hotel": account(limits=(LIMIT,))}), [launch(), launch()], id="beyond a budget"),
+        pytest.param(view(1, suspended=frozenset({"Launch"})), [launch()], id="launch while suspended"),
+        pytest.param(
+            view(1, [claim(1)], suspended=frozenset({"Launch"})),
+            [actions.Resend("hotel", "t-1", (1,), "a mistake")],
+            id="resend while suspended",
+        ),
+        pytest.param(
+            view(0, [instance(1)], suspended=frozenset({"Terminate"})), [retire(1)], id="scale in while suspended"
+        ),
+        pytest.param(
+            view(1, [instance(1, healthy=False)], suspended=frozenset({"ReplaceUnhealthy"})),
+            [retire(1, replace=True)],
+            id="replace while suspended",
+        ),
+        pytest.param(
+            view(2, AWAY, clouds=HOME, fail_back=FailBack.EAGER),
+            [retire(1), retire(2), launch(2)],
+            id="bring two home at once",
+        ),
+        pytest.param(view(2, AWAY, clouds=HOME), [retire(1), launch()], id="bring one home that need not come"),
+        pytest.param(
+            view(2, AWAY, clouds=HOME, fail_back=FailBack.EAGER), [retire(1)], id="bring one home and launch none"
+        ),
+        pytest.param(
+            view(3, [*AWAY, instance(3, state=PENDING)], clouds=HOME, fail_back=FailBack.EAGER),
+            [retire(1), launch()],
+            id="bring one home while another starts",
+        ),
+        pytest.param(
+            view(1, [instance(1)], clouds=HOME, fail_back=FailBack.EAGER),
+            [retire(1), launch(cloud="sierra")],
+            id="bring one away from home",
+        ),
     ],
 )
 def test_a_plan_beyond_the_rails_is_caught(seen: GroupView, plan: list[actions.Action]) -> None:
@@ -155,6 +193,15 @@ def test_a_plan_beyond_the_rails_is_caught(seen: GroupView, plan: list[actions.A
             view(2, [instance(1), instance(2)], clouds=[RankedCloud("hotel", 1), "sierra"]),
             [retire(1), dismiss(1), launch(1, "sierra")],
             id="move what is over a cap",
+        ),
+        pytest.param(
+            view(2, AWAY, clouds=HOME, fail_back=FailBack.EAGER),
+            [retire(1), dismiss(1, cloud="sierra"), launch()],
+            id="bring one home",
+        ),
+        pytest.param(view(3, accounts={"hotel": account(limits=(LIMIT,))}), [launch()], id="within a budget"),
+        pytest.param(
+            view(0, [instance(1)], suspended=frozenset({"Terminate"}), deleting=True), [retire(1)], id="forced deletion"
         ),
     ],
 )

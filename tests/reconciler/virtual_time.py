@@ -5,11 +5,13 @@ Owns: that loop and the calendar derived from it. Works for code without threads
 """
 
 import asyncio
+import functools
 import heapq
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 EPOCH = datetime(2013, 8, 19, 20, 0, tzinfo=UTC)
@@ -48,3 +50,13 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 def now() -> datetime:
     """The calendar time of the running loop."""
     return EPOCH + timedelta(seconds=asyncio.get_running_loop().time())
+
+
+def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """The test, run to its end on a loop whose time is imaginary."""
+
+    @functools.wraps(test)
+    def in_its_own_loop(*arguments: P.args, **parameters: P.kwargs) -> None:
+        run(test(*arguments, **parameters))
+
+    return in_its_own_loop

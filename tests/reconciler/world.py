@@ -13,7 +13,7 @@ from random import Random
 from backends.cloud import CloudTraits
 from reconciler.accounts import Account
 from reconciler.loop import Reconciler
-from reconciler.model import InstanceState, RankedCloud
+from reconciler.model import FailBack, InstanceState, Process, RankedCloud
 from tests.reconciler import virtual_time
 from tests.reconciler.little_cloud import TRAITS, LittleCloud
 from tests.reconciler.memory_ledger import MemoryLedger
@@ -24,7 +24,8 @@ SWEEP_INTERVAL_S = 5.0
 class World:
     """Two clouds, hotel before sierra, and one ledger; they outlive every reconciler. Also the account book."""
 
-    def __init__(self, seed: int = 0, traits: CloudTraits = TRAITS) -> None:
+    def __init__(self, seed: int = 0, traits: CloudTraits = TRAITS, sweep_interval_s: float = SWEEP_INTERVAL_S) -> None:
+        self.sweep_interval_s = sweep_interval_s
         self.random = Random(seed)
         self.ledger = MemoryLedger(step=self._step)
         self.hotel = LittleCloud("hotel", virtual_time.now, traits, step=self._step)
@@ -45,15 +46,32 @@ class World:
         """See the port."""
         return list(self.known.values())
 
-    def add_group(self, uid: str, desired: int, clouds: Sequence[RankedCloud | str] = ("hotel", "sierra")) -> None:
+    def add_group(
+        self,
+        uid: str,
+        desired: int,
+        clouds: Sequence[RankedCloud | str] = ("hotel", "sierra"),
+        fail_back: FailBack = FailBack.ON_REPLACEMENT,
+    ) -> None:
         """Nothing; the group exists from now on, and the reconciler is waked for it."""
         ranked = tuple(RankedCloud(cloud) if isinstance(cloud, str) else cloud for cloud in clouds)
         self.ledger.put_group(uid, f"name-{uid}", 0, 100, desired, ranked)
+        self.ledger.change_group(uid, fail_back=fail_back)
         self.wake(uid)
 
     async def set_desired(self, uid: str, desired: int) -> None:
         """Nothing; as SetDesiredCapacity does it."""
         await self.ledger.set_desired(uid, desired)
+        self.wake(uid)
+
+    async def suspend(self, uid: str, process: Process, reason: str = "a user wanted it") -> None:
+        """Nothing; as SuspendProcesses does it."""
+        await self.ledger.suspend(uid, process, reason, virtual_time.now())
+        self.wake(uid)
+
+    async def resume(self, uid: str, process: Process) -> None:
+        """Nothing; as ResumeProcesses does it."""
+        await self.ledger.resume(uid, process)
         self.wake(uid)
 
     async def delete(self, uid: str) -> None:
@@ -74,8 +92,8 @@ class World:
             gateway_id="gw",
             clock=virtual_time.now,
             random=Random(1),
-            new_token=lambda: next(self._tokens),
-            sweep_interval_s=SWEEP_INTERVAL_S,
+            new_token=lambda uid: f"{uid}-{next(self._tokens)}",
+            sweep_interval_s=self.sweep_interval_s,
         )
         self._running = asyncio.create_task(self._reconciler.run())
         await asyncio.sleep(0)
@@ -127,6 +145,11 @@ class World:
         alive = self.alive(uid)
         return len(alive) == desired == len(records) and sorted(alive) == sorted(self.in_service(uid))
 
+    def orphans(self) -> dict[str, list[str]]:
+        """Machine ids by account that no group stands for, as the reconciler reports them."""
+        assert self._reconciler is not None
+        return {key: [m.machine_id for m in machines] for key, machines in self._reconciler.orphans().items()}
+
     def waits(self, uid: str = "g-1") -> list[str]:
         """What the group last said it waits for."""
         return list(self.ledger.waiting[uid])
@@ -142,3 +165,16 @@ class World:
                 self._running.cancel()
                 await asyncio.Event().wait()
         await asyncio.sleep(0)
+
+
+async def settled(
+    desired: int, clouds: Sequence[RankedCloud | str] = ("hotel", "sierra"), *, forgets_dead: bool = False
+) -> World:
+    """A world whose one group has what it desires."""
+    world = World()
+    world.hotel.forgets_dead = forgets_dead
+    world.add_group("g-1", desired, clouds)
+    await world.start()
+    await asyncio.sleep(30)
+    assert world.has_converged(desired)
+    return world

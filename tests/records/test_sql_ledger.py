@@ -86,6 +86,18 @@ class SqlSeeder:
         """The group is being deleted."""
         await self._change(uid, {"deleting": True})
 
+    async def resume(self, uid: str, process: str) -> None:
+        """As ResumeProcesses does it."""
+
+        def job(connection: Connection) -> None:
+            group = groups.by_uid(connection, uid)
+            assert group is not None
+            suspended = {name: reason for name, reason in group.suspended.items() if name != process}
+            groups.change(connection, group.id, {"suspended": suspended})
+            groups.note_launches(connection, group.id, None, 0)
+
+        await self.database.write(job)
+
     async def activities(self, uid: str) -> list[tuple[str, str, str, str | None]]:
         """(description, status code, cause, status message), oldest first."""
 

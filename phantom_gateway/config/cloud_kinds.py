@@ -1,0 +1,349 @@
+"""
+What may be configured of a cloud, by its kind: every key, with its default, limits, meaning and reason.
+
+Owns: the frozen values of both kinds, and what each dialect of EC2 presets. Does not own: what the adapters behind them
+do, nor choosing one (``reader``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from phantom_gateway.config import kinds, places
+from phantom_gateway.config.keys import about
+from phantom_gateway.secret import Secret
+
+IMAGES_MAX = 256
+"""Images per cloud. Describing a cloud lists them all."""
+
+IMAGE_NAME = kinds.Text(r"[!-~]{1,255}", "1 to 255 printable ASCII characters without spaces")
+"""AWS allows 255 characters in an image id."""
+
+NAME_THERE = kinds.Text(r"[ -~]{1,255}", "1 to 255 printable ASCII characters")
+"""What an endpoint calls one of its things. EC2's own limit; which of them exist, only the endpoint knows."""
+
+SECURITY_GROUPS_MAX = 16
+"""EC2's limit for one network interface."""
+
+DIALECTS: Mapping[str, Mapping[str, Any]] = {
+    "generic": {
+        "tags": "after",
+        "token_is_idempotent": False,
+        "filters_trusted": False,
+        "partial_launches": True,
+        "launch_batch_max": 5,
+        "visible_after_s": 60.0,
+    },
+    "aws": {
+        "tags": "launch",
+        "token_is_idempotent": True,
+        "filters_trusted": True,
+        "partial_launches": True,
+        "launch_batch_max": 100,
+        "visible_after_s": 60.0,
+    },
+    "moto": {
+        "tags": "launch",
+        "token_is_idempotent": False,
+        "filters_trusted": False,
+        "partial_launches": False,
+        "launch_batch_max": 100,
+        "visible_after_s": 5.0,
+    },
+    "ec2-api": {
+        "tags": "after",
+        "token_is_idempotent": True,
+        "filters_trusted": False,
+        "partial_launches": True,
+        "launch_batch_max": 5,
+        "visible_after_s": 60.0,
+    },
+}
+"""
+What is known of endpoints, by the name of their family; a key in the file comes before it.
+
+moto 5.2.5 and ec2-api 17.0.0 (before OpenStack Zed) were measured; AWS as its documentation says. Of a generic one
+nothing is believed, which costs only time.
+"""
+
+_KIND = about(
+    kinds.Choice("kind of cloud", ("local", "ec2"), later=("openstack", "libcloud", "libvirt")),
+    "What the cloud is made of: `local` runs each VM as processes on this machine, `ec2` asks an endpoint that speaks "
+    "EC2.",
+    reason="Each kind has keys of its own; other kinds are not built yet.",
+)
+
+_LAUNCHES_PER_MINUTE_MAX = about(
+    kinds.Number(1, 100_000),
+    "VMs launched there per minute, by each account.",
+    reason="A loop of launches and deaths costs no more than this; two a second repair most outages in minutes.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalImageSettings:
+    """An image of a local cloud: a command that each VM runs."""
+
+    command: tuple[str, ...] = field(
+        metadata=about(
+            kinds.Words(),
+            "Program and arguments. No shell reads them.",
+            reason="Word by word, nothing needs quoting twice.",
+        ),
+    )
+    description: str = field(
+        default="",
+        metadata=about(
+            kinds.Text(r"[^\x00-\x1f\x7f]{0,1024}", "up to 1024 characters on one line"),
+            "What it is, for people who choose an image.",
+            reason="It is shown in one line of a table.",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCloudSettings:
+    """A cloud of processes on this machine."""
+
+    kind: str = field(metadata=_KIND)
+    vms_max: int = field(
+        default=50,
+        metadata=about(
+            kinds.Whole(1, 10_000),
+            "VMs that fit; when it is full, groups go on to their next cloud.",
+            reason="Each is at least a process, an address and a directory; 50 small ones burden no ordinary machine.",
+        ),
+    )
+    sandbox: str = field(
+        default="none",
+        metadata=about(
+            kinds.Choice("sandbox", ("none", "bubblewrap")),
+            "What keeps VMs apart: `none`, or `bubblewrap`, which hides this machine's files and processes from them.",
+            reason="Bubblewrap has to be installed, and needs user namespaces.",
+        ),
+    )
+    terminate_grace_s: float = field(
+        default=5.0,
+        metadata=about(
+            kinds.Number(0, 300),
+            "Seconds between asking a VM to end and killing it.",
+            reason="Servers finish what they are answering; past 300 a shrinking group seems stuck.",
+        ),
+    )
+    launches_per_minute_max: float = field(default=120.0, metadata=_LAUNCHES_PER_MINUTE_MAX)
+    images: Mapping[str, LocalImageSettings] = field(default_factory=dict)
+    """By name, in the order of the file."""
+
+
+def _preset(kind: kinds.Kind, meaning: str, *, reason: str) -> Any:
+    """A key whose default the dialect gives."""
+    return field(default=None, metadata=about(kind, meaning, reason=reason, default_words="as the dialect has it"))
+
+
+@dataclass(frozen=True, slots=True)
+class Ec2CloudSettings:
+    """
+    A cloud behind an endpoint that speaks EC2. Keys that a dialect presets are never None once it is made.
+
+    Raises KeyError: there is no such dialect.
+    """
+
+    kind: str = field(metadata=_KIND)
+    endpoint_url: str = field(
+        metadata=about(
+            places.EndpointUrl(),
+            "Where the endpoint is, with its path where it has one.",
+            reason="Users, passwords and queries in it would be shown in logs; keys are what proves who asks.",
+        ),
+    )
+    region: str = field(
+        default="us-east-1",
+        metadata=about(
+            kinds.Text(r"[A-Za-z0-9_.-]{1,64}", "1 to 64 letters, digits, '_', '.' and '-'"),
+            "Region that requests are signed for.",
+            reason="AWS refuses another than its own; compatible endpoints mostly take any.",
+        ),
+    )
+    access_key_id: str | None = field(
+        default=None,
+        metadata=about(
+            kinds.Text(r"[!-~]{1,128}", "1 to 128 printable ASCII characters without spaces", is_shown=False),
+            "Public half of the operator's key there. Goes with `secret_access_key`.",
+            reason="Without the two, only users with a key of their own (`accounts set`) can use this cloud.",
+        ),
+    )
+    secret_access_key: Secret | None = field(
+        default=None,
+        metadata=about(
+            places.SecretText(),
+            "Secret half of the operator's key there. Goes with `access_key_id`.",
+            reason="An empty key signs nothing that an endpoint would believe.",
+        ),
+    )
+    dialect: str = field(
+        default="generic",
+        metadata=about(
+            kinds.Choice("dialect", tuple(DIALECTS)),
+            "The family of the endpoint; presets the keys below that have no other default.",
+            reason="Of a generic one nothing is believed: slower, but right anywhere.",
+        ),
+    )
+    tags: str = _preset(
+        kinds.Choice("way of tagging", ("launch", "after", "none")),
+        "When VMs get our mark: `launch`, in the launch itself; `after`, by a second call; `none`, where the endpoint "
+        "shows the token of a launch.",
+        reason="A VM without a mark is known by its token alone; ec2-api refuses launches with tags.",
+    )
+    token_is_idempotent: bool = _preset(
+        kinds.Flag(),
+        "A launch repeated with its token launches nothing twice, and VMs show their token.",
+        reason="If it is not so, a launch without an answer is repeated only after a look that would have shown it.",
+    )
+    filters_trusted: bool = _preset(
+        kinds.Flag(),
+        "The endpoint is asked for VMs with our tag alone. False: for all, and ours are chosen here.",
+        reason="A filter that silently finds nothing would make every VM look dead.",
+    )
+    partial_launches: bool = _preset(
+        kinds.Flag(),
+        "A launch may give fewer VMs than asked for.",
+        reason="The rest goes to the next cloud at once; moto then always gives the fewest.",
+    )
+    launch_batch_max: int = _preset(
+        kinds.Whole(1, 1000),
+        "VMs in one launch.",
+        reason="AWS takes 1000; an endpoint that takes 2 s for each runs into `read_timeout_s` with 60.",
+    )
+    visible_after_s: float = _preset(
+        kinds.Number(0, 3600),
+        "Seconds for which a new VM may be missing from what the endpoint shows.",
+        reason="Too few: VMs that are merely late are replaced. Too many: a lost VM is noticed later.",
+    )
+    key_name: str | None = field(
+        default=None,
+        metadata=about(
+            NAME_THERE,
+            "Key pair of VMs whose launch configuration names none.",
+            reason="It has to exist there, in the account that launches; a user's account may have its own.",
+        ),
+    )
+    security_groups: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            kinds.Texts(NAME_THERE, SECURITY_GROUPS_MAX),
+            "Security groups of VMs whose launch configuration names none.",
+            reason="As many as EC2 takes; without any, the endpoint's own default.",
+        ),
+    )
+    subnet_id: str | None = field(
+        default=None,
+        metadata=about(
+            NAME_THERE,
+            "Subnet of VMs for which no group names one.",
+            reason="Where there are several, an endpoint may refuse to choose.",
+        ),
+    )
+    zone: str | None = field(
+        default=None,
+        metadata=about(
+            NAME_THERE,
+            "Placement zone of VMs for which no group names one.",
+            reason="Left to the endpoint, VMs are spread over zones; some charge for what goes between them.",
+        ),
+    )
+    signature_version: str = field(
+        default="v4",
+        metadata=about(
+            kinds.Choice("signature version", ("v4", "v2")),
+            "How requests are signed.",
+            reason="Version 2 is for endpoints that know no better: it is older and weaker.",
+        ),
+    )
+    api_version: str | None = field(
+        default=None,
+        metadata=about(
+            kinds.Text(r"\d{4}-\d\d-\d\d", 'a date like "2016-11-15", in quotes'),
+            "Version of the EC2 API that requests ask for.",
+            reason="Some endpoints refuse versions newer than themselves. Without it, the newest that we know.",
+        ),
+    )
+    verify_tls: bool = field(
+        default=True,
+        metadata=about(
+            kinds.Flag(),
+            "Check the endpoint's certificate.",
+            reason="Without it anybody on the way reads user data, and may answer in the endpoint's place.",
+        ),
+    )
+    ca_bundle: Path | None = field(
+        default=None,
+        metadata=about(
+            places.PathTo(must_exist=True),
+            "Authorities in PEM that may have signed the certificate, instead of the system's.",
+            reason="For endpoints inside a company; safer than not to check.",
+        ),
+    )
+    connect_timeout_s: float = field(
+        default=10.0,
+        metadata=about(
+            kinds.Number(0.1, 300),
+            "Seconds until a connection that does not come is given up.",
+            reason="Nothing was sent by then: the launch goes to the next cloud. Far endpoints need less than one.",
+        ),
+    )
+    read_timeout_s: float = field(
+        default=120.0,
+        metadata=about(
+            kinds.Number(1, 3600),
+            "Seconds of silence until an answer is given up.",
+            reason="What a launch did is unknown then, and takes a look to find out: rather wait. ec2-api launches "
+            "20 VMs in over 60 s.",
+        ),
+    )
+    user_data_bytes_max: int = field(
+        default=16_384,
+        metadata=about(
+            kinds.Whole(0, 1024 * 1024),
+            "Longest user data that the endpoint takes, in bytes before base64.",
+            reason="16384 is EC2's limit; longer ones are refused here, with a clear text.",
+        ),
+    )
+    calls_at_once: int = field(
+        default=4,
+        metadata=about(
+            kinds.Whole(1, 64),
+            "Calls under way at the same time, in each account.",
+            reason="More, and endpoints throttle; fewer, and launches wait for looks. Each takes a thread.",
+        ),
+    )
+    sweep_page_size: int | None = field(
+        default=None,
+        metadata=about(
+            kinds.Whole(5, 1000),
+            "VMs in one page of a look.",
+            reason="EC2's limits. Without it the endpoint decides: some count otherwise, and moto takes seconds for "
+            "each page.",
+        ),
+    )
+    vms_per_cloud_max: int = field(
+        default=1000,
+        metadata=about(
+            kinds.Whole(1, 100_000),
+            "VMs there, in each account; then groups go on to their next cloud.",
+            reason="A bill ends here, whatever groups want; below most quotas of a large account.",
+        ),
+    )
+    launches_per_minute_max: float = field(default=120.0, metadata=_LAUNCHES_PER_MINUTE_MAX)
+
+    def __post_init__(self) -> None:
+        # Frozen: only so can what the dialect presets stand in the fields, where everybody looks for it.
+        for name, value in DIALECTS[self.dialect].items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+
+
+CloudSettings = LocalCloudSettings | Ec2CloudSettings
+
+CLOUD_TABLES: Mapping[str, type[CloudSettings]] = {"local": LocalCloudSettings, "ec2": Ec2CloudSettings}
+"""Which keys a cloud has, by its ``kind``."""

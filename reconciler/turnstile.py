@@ -1,0 +1,150 @@
+"""
+What stands between the groups and one account: its breaker and its budgets, shared by all that launch there.
+
+Owns: one turnstile per account and the events of its breaker. Several groups plan at the same time from what they saw
+of it; what is taken is settled at the moment of claiming, so nothing is given out twice.
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from random import Random
+
+from reconciler.accounts import Account
+from reconciler.breaker import Breaker
+from reconciler.budget import Census, RateBudget
+from reconciler.model import Hold, Limit
+
+log = logging.getLogger(__name__)
+
+
+class Turnstile:
+    """The way into one account. *waiting* are groups that have nothing better to do than to wait for its breaker."""
+
+    def __init__(self, account: Account, random: Random) -> None:
+        self.account = account
+        self.census = Census()
+        self.waiting: set[str] = set()
+        self._random = random
+        self._breaker = Breaker()
+        self._rate = RateBudget()
+        self._probed: set[str] = set()
+
+    def hold(self, uid: str, now: datetime) -> Hold | None:
+        """Why the breaker lets no launch of the group through now, or None."""
+        return self._breaker.hold(uid, now)
+
+    def limits(self, now: datetime) -> tuple[Limit, ...]:
+        """What may be launched now, for each reason to launch no more."""
+        name, account = self.account.cloud.name, self.account
+        limits = []
+        if self._breaker.half_open(now):
+            limits.append(Limit(1, f"the breaker of {name} lets one machine through as a test: {self._breaker.said}"))
+        if account.vms_max is not None:
+            total = self.census.total()
+            full = f"{name} holds {total} of the {account.vms_max} machines that this account may have there"
+            limits.append(Limit(max(0, account.vms_max - total), full))
+        per_minute = account.launches_per_minute_max
+        left = self._rate.left(per_minute, now)
+        if left is not None:
+            slow = f"no more than {per_minute:g} launches a minute are allowed on {name}: the rest waits for its turn"
+            limits.append(Limit(left, slow, self._rate.again_at(per_minute, now), waits=True))
+        return tuple(limits)
+
+    def take(self, uid: str, wanted: int, now: datetime) -> int:
+        """How many of *wanted* machines the group may claim now; they are spent from here on."""
+        if self.hold(uid, now) is not None or uid == self._breaker.prober:
+            return 0
+        granted = max(0, min([wanted, *(limit.launches for limit in self.limits(now))]))
+        if granted:
+            self._probe_if_due(uid, now)
+            self._rate.take(granted, self.account.launches_per_minute_max, now)
+            self.census.expect(uid, granted)
+        return granted
+
+    def give_back(self, uid: str, count: int, now: datetime) -> None:
+        """Nothing; *count* machines that were taken are not launched after all, and nobody was asked for them."""
+        self._rate.take(-count, self.account.launches_per_minute_max, now)
+        self.census.expect(uid, -count)
+
+    def repeats(self, uid: str, now: datetime) -> bool:
+        """
+        True when the group may repeat a call whose machines were taken before.
+
+        It may be the breaker's test, however many machines it is about: a token cannot be repeated for fewer.
+        """
+        if self.hold(uid, now) is not None or uid == self._breaker.prober:
+            return False
+        self._probe_if_due(uid, now)
+        return True
+
+    def failed(self, uid: str, said: str, now: datetime, *, first: bool, at_least_s: float = 0.0) -> None:
+        """Nothing; a launch of the group failed. *first*: of this attempt; its other calls count no more than once."""
+        if first or uid == self._breaker.prober:
+            before = self._breaker
+            self._breaker = before.failed(uid, said, now, self._random, at_least_s)
+            if self._breaker.openings > before.openings and self._breaker.until is not None:
+                self._tell("breaker.opened", uid, reason=said, until=self._breaker.until.isoformat())
+
+    def succeeded(self, uid: str) -> None:
+        """Nothing; a launch of the group brought machines."""
+        before, self._breaker = self._breaker, self._breaker.succeeded(uid)
+        if before.until is not None and self._breaker.until is None:
+            self._tell("breaker.closed", uid)
+
+    def ended(self, uid: str) -> set[str]:
+        """
+        Groups that should look again, after a pass of *uid*: its launch was the breaker's test, and that is over.
+
+        A test that told nothing of the account (a refusal of what was asked for, a call cut off) leaves it half-open.
+        """
+        self._breaker = self._breaker.released(uid)
+        if uid not in self._probed:
+            return set()
+        self._probed.discard(uid)
+        woken, self.waiting = self.waiting - {uid}, set()
+        return woken
+
+    def forget(self, uid: str) -> None:
+        """Nothing; the group does not exist any more."""
+        self.census.note(uid, 0)
+        self.waiting.discard(uid)
+
+    def _probe_if_due(self, uid: str, now: datetime) -> None:
+        if self._breaker.half_open(now):
+            self._breaker = self._breaker.probed(uid, now)
+            self._probed.add(uid)
+            self._tell("breaker.probing", uid)
+
+    def _tell(self, event: str, uid: str, **facts: str) -> None:
+        log.warning(event, extra={"account": self.account.key, "group_uid": uid} | facts)
+
+
+class Turnstiles:
+    """Every account's turnstile."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._by_key: dict[str, Turnstile] = {}
+
+    def of(self, account: Account) -> Turnstile:
+        """The turnstile of *account*, with its newest ceilings."""
+        turnstile = self._by_key.get(account.key)
+        if turnstile is None:
+            turnstile = self._by_key[account.key] = Turnstile(account, self._random)
+        turnstile.account = account
+        return turnstile
+
+    def note(self, uid: str, recorded: Mapping[str, int]) -> None:
+        """Nothing; the ledger has that many instances of the group, by account key, and none elsewhere."""
+        for key, turnstile in self._by_key.items():
+            turnstile.census.note(uid, recorded.get(key, 0))
+
+    def ended(self, uid: str) -> set[str]:
+        """Groups that should look again, after a pass of *uid*; see :meth:`Turnstile.ended`."""
+        return {woken for turnstile in self._by_key.values() for woken in turnstile.ended(uid)}
+
+    def forget(self, uid: str) -> None:
+        """Nothing; the group does not exist any more."""
+        for turnstile in self._by_key.values():
+            turnstile.forget(uid)
