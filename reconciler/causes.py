@@ -143,7 +143,7 @@ def status_message(said: str) -> str:
 
 def stamp(at: datetime) -> str:
     """*at* as AWS writes times in a cause: UTC, whole seconds."""
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def _sentence(at: datetime, clause: str) -> str:

@@ -74,7 +74,7 @@ def place(
         return Placement(tuple(counts))
     accounts = {name: view.accounts[name] for name in passed_over if name in view.accounts}
     unseen = frozenset(name for name, account in accounts.items() if health.blindness(name, account) is not None)
-    again_at = [when for account in accounts.values() for when in _ends(account)]
+    again_at = [when for account in accounts.values() for when in _ends(account, wanted)]
     return Placement(tuple(counts), tuple(reasons), unseen, min(again_at, default=None))
 
 
@@ -97,10 +97,11 @@ def _admitted(account: AccountView, room: int, reasons: list[str]) -> tuple[int,
     return share, now
 
 
-def _ends(account: AccountView) -> list[datetime]:
-    """When time alone would change what the account takes."""
-    ends = [limit.again_at for limit in account.limits if limit.again_at is not None]
-    return ends if account.held is None else [*ends, account.held.until]
+def _ends(account: AccountView, wanted: int) -> list[datetime]:
+    """When time alone would change what the account takes of *wanted* launches: a hold outlasts any budget."""
+    if account.held is not None:
+        return [account.held.until]
+    return [limit.again_at for limit in account.limits if limit.again_at is not None and limit.launches < wanted]
 
 
 def _about_to_be_seen(view: GroupView, ranked: RankedCloud) -> bool:

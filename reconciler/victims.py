@@ -30,7 +30,8 @@ def choose(
     A policy narrows what the one before it left over, which is the same as sorting by their measures from left to
     right; ``Default`` and then the ledger's key settle what remains equal.
     """
-    count = max(0, count)
+    if count <= 0:
+        return []
     counting = [instance for instance in instances if instance.state.counts]
     able = [instance for instance in counting if _may_go(instance, group)]
     order = sorted(able, key=lambda instance: _precedence(instance, group, now))

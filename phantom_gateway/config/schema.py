@@ -112,9 +112,9 @@ class ReconcilerSettings:
         ),
     )
     workers: int = field(
-        default=8,
+        default=128,
         metadata=about(
-            kinds.Whole(1, 64),
+            kinds.Whole(1, 1024),
             "Groups looked after at the same time.",
             reason="Each may wait for a cloud: with few, a slow cloud delays others; with many, clouds throttle.",
         ),

@@ -22,8 +22,8 @@ DEFAULTS_SPELLED_OUT: Mapping[str, Any] = {
     "AvailabilityZoneDistribution": {"CapacityDistributionStrategy": "balanced-best-effort"},
 }
 """
-Member -> AWS's own default. Terraform's provider 5.100 sends it with every change of a group, and repeats what is refused
-for ten minutes; measured.
+Member -> AWS's own default. Terraform's provider 5.100 sends it with every change of a group, and repeats what is
+refused for ten minutes; measured.
 """
 
 

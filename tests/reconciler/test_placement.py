@@ -1,5 +1,7 @@
 """Which cloud launches next."""
 
+from datetime import timedelta
+
 import pytest
 
 from reconciler import placement
@@ -138,3 +140,26 @@ def test_budgets_are_respected(limits: tuple[Limit, ...], expected: dict[str, in
     assert dict(placed.counts) == expected
     assert placed.reasons == reasons
     assert placed.again_at == (NOW if "slow" in reasons else None)
+
+
+def test_a_hold_outlasts_a_budget() -> None:
+    """
+    A held cloud is asked again when its hold ends.
+
+    Fifty groups behind an open breaker once looked twice a second each, whenever the rate budget had another launch to
+    give, and used a tenth of a processor for nothing.
+    """
+    soon = NOW + timedelta(seconds=0.5)
+    hotel = account(breaker=held("no room"), limits=(Limit(0, "slow", soon, waits=True),))
+    placed = placement.place(view(2, clouds=(HOTEL,), accounts={"hotel": hotel}), 2, {})
+
+    assert hotel.held is not None
+    assert placed.again_at == hotel.held.until
+
+
+def test_a_budget_that_is_not_used_up_is_not_waited_for() -> None:
+    """Only a limit that stands in the way is worth another look."""
+    hotel = account(limits=(Limit(9, "slow", NOW, waits=True), Limit(1, "full")))
+    placed = placement.place(view(2, clouds=(HOTEL,), accounts={"hotel": hotel}), 2, {})
+
+    assert placed.again_at is None
