@@ -22,10 +22,10 @@ $(VENV)/installed-tests: $(VENV)/installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
-CLIENT_LISTS := requirements-cli.txt requirements-boto2.txt package.json package-lock.json .npmrc install.sh
+CLIENT_LISTS := requirements-cli.txt requirements-boto2.txt requirements-ansible.txt package.json package-lock.json .npmrc install.sh
 
 $(CLIENTS)/installed: $(addprefix tests/clients/,$(CLIENT_LISTS))
-	@echo "Installing real clients: AWS CLI, boto 2, the JavaScript SDK (about a minute) ..."
+	@echo "Installing real clients: AWS CLI, boto 2, the JavaScript SDK, Ansible (about two minutes) ..."
 	@PYTHON=$(PYTHON) tests/clients/install.sh $(CLIENTS)
 	@touch $@
 

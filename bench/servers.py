@@ -57,12 +57,14 @@ secret_access_key = "{signed.SECRET_ACCESS_KEY}"
 [clouds.{ZONE}]
 kind = "local"
 vms_max = 10000
+launches_per_minute_max = 100000
 
 [clouds.{ZONE}.images.sleeper]
 command = ["/bin/sleep", "3600"]
 
 [clouds.{FULL_CLOUD}]
 kind = "local"
+launches_per_minute_max = 100000
 """
 
 

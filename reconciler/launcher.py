@@ -277,7 +277,8 @@ class Launcher:
                 # What only has to wait for its turn there has a place there.
                 limits=tuple(limit for limit in turnstile.limits(now) if not limit.waits),
             )
-        return placement.place(replace(view, accounts=accounts), 1, placement.living(view)).total > 0
+        placed = placement.place(replace(view, accounts=accounts), 1, placement.living(view))
+        return placed.total > 0 or placed.keeps_places
 
     async def _failed(self, batch: _Batch, reason: str, *, of_account: bool = True, at_least_s: float = 0.0) -> None:
         """

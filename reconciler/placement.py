@@ -25,6 +25,8 @@ class Placement:
     reasons: tuple[str, ...] = ()
     unseen: frozenset[str] = frozenset()
     again_at: datetime | None = None
+    keeps_places: bool = False
+    """Some of it waits for a cloud that is about to be seen, or for its turn."""
 
     @property
     def total(self) -> int:
@@ -75,7 +77,7 @@ def place(
     accounts = {name: view.accounts[name] for name in passed_over if name in view.accounts}
     unseen = frozenset(name for name, account in accounts.items() if health.blindness(name, account) is not None)
     again_at = [when for account in accounts.values() for when in _ends(account, wanted)]
-    return Placement(tuple(counts), tuple(reasons), unseen, min(again_at, default=None))
+    return Placement(tuple(counts), tuple(reasons), unseen, min(again_at, default=None), reserved > 0)
 
 
 def order(group: Group, counting: Mapping[str, int]) -> list[RankedCloud]:

@@ -14,8 +14,11 @@ from reconciler import actions, causes, health, homecoming, placement, settlemen
 from reconciler.draft import Draft
 from reconciler.model import AccountView, GroupView, Instance, InstanceState, Process
 
-LAUNCHES_PER_PASS_MAX = 20
-"""Eucalyptus's figure. Higher: one wrong number costs more before anybody looks. Lower: big groups grow slowly."""
+LAUNCHES_PER_PASS_MAX = 1000
+"""
+EC2's own limit for one call. A wrong number is stopped by the ceilings on groups and users, and by the launch rate of
+the account, which is the budget for all its groups together; a limit here would only cut big groups into many calls.
+"""
 
 TERMINATE_RESEND_S = 60.0
 """A cloud that accepted a termination and still shows the machine is asked again after this; they do forget."""
@@ -83,18 +86,24 @@ def judge(draft: Draft) -> None:
 
 
 def trim(draft: Draft) -> None:
-    """Nothing; surplus instances are retired, and those that a lowered cap forces to move elsewhere."""
+    """
+    Nothing; surplus instances are retired, and those that a lowered cap forces to move elsewhere.
+
+    One whose cloud cannot be seen stays: retired where nobody hears of it, it would go on running, and growth would
+    launch another beside it.
+    """
     before = len(draft.counting)
     if before > draft.desired and draft.halted(Process.TERMINATE):
         return
     chosen = victims.choose(draft.counting.values(), before - draft.desired, draft.group, draft.now, draft.ailing)
+    chosen = [victim for victim in chosen if draft.group.deleting or draft.sighted(victim.cloud) is not None]
     after = before - len(chosen)
     for victim in chosen:
         name = victim.instance_id or victim.machine_id or str(victim.key)
         why = (causes.shrinking(draft.now, before, after), causes.selected(draft.now, name))
         draft.do(actions.Retire(victim.key, replace=False, because=causes.join((*draft.group.causes, *why))))
     if after > draft.desired:
-        draft.wait(f"{after - draft.desired} surplus instances are protected, or their launches not settled yet")
+        draft.wait(f"{after - draft.desired} surplus instances are protected, out of sight, or not settled yet")
     elif not draft.group.deleting:
         _move_excess(draft)
 

@@ -11,7 +11,7 @@ from backends.cloud import Machine, MachineState
 from reconciler import actions
 from reconciler.model import AccountView, FailBack, GroupView, Instance, InstanceState
 
-LAUNCHES_MAX = 20
+LAUNCHES_MAX = 1000
 """In one plan, resent ones aside. The planner has the same limit for its own reasons."""
 
 GONE = (MachineState.TERMINATED, MachineState.SHUTTING_DOWN)

@@ -167,7 +167,7 @@ def mark_of(tags: dict[str, str], echo: str, reading: Reading) -> Mark | None:
     tagged = None
     if tags.get(GATEWAY_TAG) == reading.gateway_id and tags.get(GROUP_TAG) and tags.get(TOKEN_TAG):
         tagged = Mark(reading.gateway_id, tags[GROUP_TAG], tags[TOKEN_TAG])
-        if echo in {"", tagged.token}:
+        if echo == tagged.token or (not echo and not reading.token_is_reliable):
             return tagged
     echoed = Mark.of_token(echo) if echo else None
     if echoed is not None and echoed.gateway_id == reading.gateway_id:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the real clients that the tests drive, each apart from the others and from our own environment:
 #
-#   install.sh DIR    makes DIR/cli (AWS CLI), DIR/boto2 (boto 2) and DIR/js (the JavaScript SDK)
+#   install.sh DIR    makes DIR/cli (AWS CLI), DIR/boto2 (boto 2), DIR/js (the JavaScript SDK) and DIR/ansible (Ansible)
 #
 # PYTHON names the interpreter to use; without it, python3.11 or python3. What cannot run here is left out, saying why;
 # its tests are then skipped. Run again, it brings DIR to the pinned versions and keeps what is there already.
@@ -65,4 +65,11 @@ if [ -z "$obstacle" ]; then
     fi
 else
     say "JavaScript SDK: left out, $obstacle: install Node.js 20 or newer with npm"
+fi
+
+# Last, as it takes longer than all the others together: 40 s, and 583 MB on the disk.
+say "Ansible: $(sed -n 's/^ansible==//p' "$here/requirements-ansible.txt") (the largest, about 40 s)"
+if ! cmp --silent "$here/requirements-ansible.txt" "$target/ansible/installed"; then
+    python_environment "$target/ansible" "$python" "$here/requirements-ansible.txt"
+    cp "$here/requirements-ansible.txt" "$target/ansible/installed"
 fi
