@@ -26,7 +26,7 @@ from phantom_gateway.front.callers import Callers
 from phantom_gateway.front.query import QueryDoor
 from phantom_gateway.front.server import listening
 from phantom_gateway.front.status import StatusDoor
-from phantom_gateway.installation import Installation, held, open_installation
+from phantom_gateway.installation import Installation, check_clouds_in_use, held, open_installation
 from phantom_gateway.operations import all_operations
 from phantom_gateway.operations.desk import House
 from phantom_gateway.operations.fragments import FragmentCache
@@ -89,6 +89,7 @@ async def serving(
     """
     all_operations()
     installation = open_installation(config, environ, clock.now())
+    check_clouds_in_use(installation)
     clouds = clouds_of(config, installation.gateway_id, clock.now)
     accounts = GatewayAccounts(installation, clouds, clock.now, own_cloud_of)
     ledger = SqlLedger(installation.database, installation.keyring, _new_id)

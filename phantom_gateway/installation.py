@@ -21,7 +21,7 @@ from phantom_gateway.config import Config, UserSettings
 from phantom_gateway.config.keys import keys_of
 from phantom_gateway.config.kinds import Around, Wrong
 from phantom_gateway.keyring import Keyring
-from phantom_gateway.records import users
+from phantom_gateway.records import instances, users
 from phantom_gateway.records.session import Connection, Database, sqlite_url
 from phantom_gateway.records.users import User
 from phantom_gateway.secret import Secret
@@ -92,6 +92,23 @@ def open_installation(config: Config, environ: Mapping[str, str], now: datetime)
         os.umask(before)
     gateway_id, page_secret = database.write_now(lambda connection: _settle(connection, config, keyring, now))
     return Installation(config, database, keyring, gateway_id, page_secret)
+
+
+def check_clouds_in_use(installation: Installation) -> None:
+    """
+    Nothing, when every cloud that holds instances is configured.
+
+    A cloud that was taken out of the configuration cannot be told to terminate anything: its machines would be
+    forgotten, and go on costing. Raises InstallationError that names them.
+    """
+    populated = installation.database.read_now(instances.populated)
+    lost = {name: count for name, count in populated.items() if name not in installation.config.clouds}
+    if lost:
+        listed = ", ".join(f"{name} ({count} instances)" for name, count in lost.items())
+        raise InstallationError(
+            f"Groups still have instances on clouds that are not configured any more: {listed}. Put those clouds back, "
+            "scale the groups away from them, and take them out again."
+        )
 
 
 def add_user(connection: Connection, keyring: Keyring, settings: UserSettings, now: datetime) -> User:

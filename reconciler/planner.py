@@ -127,6 +127,7 @@ def fill(draft: Draft) -> None:
     stale = draft.owed - max(0, missing)
     if stale > 0 and not draft.group.deleting:
         draft.do(actions.Forgive(stale, "the capacity that they were for is not wanted any more"))
+    missing -= _unheard(draft)
     if missing <= 0 or draft.halted(Process.LAUNCH):
         return
     wanted = min(missing, LAUNCHES_PER_PASS_MAX, _headroom(draft, missing))
@@ -159,6 +160,19 @@ def remove(draft: Draft) -> None:
         draft.wait(f"{left} machines of the group are not gone yet")
     else:
         draft.do(actions.RemoveGroup("it is being deleted and nothing of it is left"))
+
+
+def _unheard(draft: Draft) -> int:
+    """
+    Instances that were retired, but whose cloud went silent before it heard of it: they run on, so they fill a place.
+
+    A group that shrank just as its cloud went away, and then grew, would have too many otherwise.
+    """
+    return sum(
+        instance.terminate_sent_at is None and draft.sighted(instance.cloud) is None
+        for instance in draft.terminating.values()
+        if instance.machine_id is not None
+    )
 
 
 def _await_news(draft: Draft, instance: Instance, verdict: health.Unknown) -> None:

@@ -103,6 +103,9 @@ _MACHINE = Prepared(
     )
 )
 _COUNT_OF_USER = Prepared(sa.select(sa.func.count()).where(instances.c.user_id == sa.bindparam("user_id")))
+_POPULATED = Prepared(
+    sa.select(instances.c.cloud, sa.func.count()).group_by(instances.c.cloud).order_by(instances.c.cloud)
+)
 _INSERT = Prepared(instances.insert())
 _CHANGES = PreparedChanges(instances)
 _REMOVE = Prepared(instances.delete().where(instances.c.id.in_(sa.bindparam("ids", expanding=True))))
@@ -162,6 +165,11 @@ def change(connection: sa.Connection, keys: Collection[int], values: Mapping[str
 def remove(connection: sa.Connection, keys: Collection[int]) -> None:
     """Nothing; these instances are gone from the ledger."""
     _REMOVE.run(connection, {"ids": list(keys)})
+
+
+def populated(connection: sa.Connection) -> dict[str, int]:
+    """How many instances there are on each cloud, by its name, whoever's they are."""
+    return {row[0]: row[1] for row in _POPULATED.rows(connection)}
 
 
 def count_of_user(connection: sa.Connection, user_id: int) -> int:

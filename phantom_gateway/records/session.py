@@ -63,6 +63,7 @@ class Database:
         # processor time. Handing it to another thread costs more than that: the interpreter runs one at a time.
         self._reads_at_once = self._engine.dialect.name == "sqlite"
         self._reading = threading.local()
+        self._open_readers: list[sa.Connection] = []
         self._writing: sa.Connection | None = None
         """The writing thread's own, kept: opening one costs more than a small transaction."""
         self._closed = False
@@ -109,6 +110,8 @@ class Database:
             self._jobs.put(None)
             self._writer.join()
             self._readers.shutdown()
+            for connection in self._open_readers:
+                connection.close()
             self._engine.dispose()
 
     def _read(self, job: Job[T]) -> T:
@@ -116,6 +119,7 @@ class Database:
         try:
             if connection is None:
                 connection = self._reading.connection = self._engine.connect()
+                self._open_readers.append(connection)
             with connection.begin():
                 return job(connection)
         except sa.exc.OperationalError as error:

@@ -57,7 +57,9 @@ class Office:
         self.now = NOW
         shutil.copy(empty_database(), directory / "office.db")
         self.database = Database(sqlite_url(directory / "office.db"))
-        self.keyring = Keyring([new_key()], "the test")
+        key = new_key()
+        self.key = key.reveal()
+        self.keyring = Keyring([key], "the test")
         numbers = itertools.count(1)
         self.house = House(
             region="us-east-1",
@@ -134,7 +136,7 @@ class Office:
 
     def fill(self, name: str = "web", cloud: str = "hotel") -> list[str]:
         """The ids of the instances launched until the group has what it wants, as the reconciler would have done."""
-        return asyncio.run(self._fill(name, cloud))
+        return asyncio.run(self.fill_now(name, cloud))
 
     def bury_all(self, name: str = "web") -> None:
         """Nothing; the machines of every Terminating instance are gone."""
@@ -155,7 +157,8 @@ class Office:
         """Nothing; threads have ended."""
         self.database.close()
 
-    async def _fill(self, name: str, cloud: str) -> list[str]:
+    async def fill_now(self, name: str = "web", cloud: str = "hotel") -> list[str]:
+        """As ``fill``, for a test that has a loop."""
         uid = self.uid(name)
         record = await self.ledger.read(uid)
         assert record is not None

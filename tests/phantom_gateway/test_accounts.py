@@ -116,7 +116,7 @@ class Books:
         """Nothing; alice has two VMs on hotel."""
         self.office.create_launch_configuration()
         self.office.create_group()
-        await self.office._fill("web", "hotel")
+        await self.office.fill_now("web", "hotel")
 
     def bury(self) -> None:
         """Nothing; no VM is left."""
