@@ -104,6 +104,7 @@ def create_launch_configuration(desk: Desk, p: CreateLaunchConfigurationParams) 
         user_data_sealed=desk.house.keyring.encrypt(Secret(user_data)) if user_data else None,
         settings=_settings(p),
         created_at=desk.now,
+        is_first=not siblings,
     )
 
 

@@ -149,9 +149,12 @@ def add(
     user_data_sealed: str | None,
     settings: Mapping[str, Any],
     created_at: datetime,
+    is_first: bool = False,
 ) -> None:
-    """Nothing; the spec exists, and its logical launch configuration with it."""
-    logical = _LOGICAL.scalar(connection, {"user_id": user_id, "base_name": base_name})
+    """Nothing; the spec exists, and its logical launch configuration with it. *is_first*: its base name is new."""
+    logical = None
+    if not is_first:
+        logical = _LOGICAL.scalar(connection, {"user_id": user_id, "base_name": base_name})
     if logical is None:
         logical = _INSERT_LOGICAL.scalar(
             connection, {"user_id": user_id, "base_name": base_name, "user_data_sealed": user_data_sealed, "version": 1}

@@ -45,7 +45,7 @@ class Prepared:
     def rows(self, connection: sa.Connection, values: Mapping[str, Any] = NOTHING) -> list[Row]:
         """Every row, its values as the columns' types give them."""
         rendering, arguments = self._arguments(connection, values)
-        with _cursor(connection) as cursor:
+        with driver_cursor(connection) as cursor:
             cursor.execute(rendering.sql, arguments)
             found = cast("list[Row]", cursor.fetchall())
         if not rendering.results:
@@ -65,7 +65,7 @@ class Prepared:
     def run(self, connection: sa.Connection, values: Mapping[str, Any] = NOTHING) -> None:
         """Nothing; the statement has been run for its effect."""
         rendering, arguments = self._arguments(connection, values)
-        with _cursor(connection) as cursor:
+        with driver_cursor(connection) as cursor:
             cursor.execute(rendering.sql, arguments)
 
     def run_all(self, connection: sa.Connection, batch: Iterable[Mapping[str, Any]]) -> None:
@@ -158,7 +158,7 @@ class _Rendering:
         return tuple(values)
 
 
-class _cursor:  # noqa: N801 - reads as the context it is; a generator would cost as much as the statement
+class driver_cursor:  # noqa: N801 - reads as the context it is; a generator would cost as much as the statement
     """The driver's own cursor, inside the connection's transaction; its troubles come out as SQLAlchemy names them."""
 
     __slots__ = ("_connection", "_cursor")

@@ -1,9 +1,10 @@
 """
-Transactions: short synchronous jobs, run off the event loop.
+Transactions: short synchronous jobs, each from one snapshot, all of it or nothing.
 
-Owns: threads and connections. One thread writes, and commits what has gathered while it was busy in one go
-(group commit: SQLite with synchronous=FULL does 7,000 single commits a second and five times that grouped). A few
-threads read, each from its own snapshot. Does not own: what a job does.
+Owns: threads and connections. Writes that come together are committed together (group commit: SQLite with
+synchronous=FULL does 7,000 single commits a second and five times that grouped). On SQLite, short jobs run on the event
+loop, where they cost least, and go to a thread when there is something to wait for; elsewhere threads read and write.
+Does not own: what a job does.
 """
 
 import asyncio
@@ -19,6 +20,8 @@ from typing import Any, Generic, TypeVar, cast
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config as AlembicConfig
+
+from phantom_gateway.records.prepared import driver_cursor
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +39,15 @@ JOBS_WAITING_MAX = 2_000
 
 READERS = 2
 """Reading threads. The interpreter runs one at a time; the second covers for one that waits for the disk."""
+
+LOCK_S_MAX_AT_ONCE = 0.005
+"""How long the event loop waits for somebody else's lock before the thread does: nobody notices 5 ms."""
+
+AT_ONCE_S_MAX = 0.02
+"""A commit that takes longer says that the disk is slow just now: it usually takes less than one ms."""
+
+AT_ONCE_RESTS = 200
+"""Writes that go to the thread after that, before the loop tries again."""
 
 BUSY_TIMEOUT_S = 30
 """How long SQLite waits for another process (a backup, the command line) before a write fails."""
@@ -64,8 +76,11 @@ class Database:
         self._reads_at_once = self._engine.dialect.name == "sqlite"
         self._reading = threading.local()
         self._open_readers: list[sa.Connection] = []
-        self._writing: sa.Connection | None = None
-        """The writing thread's own, kept: opening one costs more than a small transaction."""
+        self._patient = _Writer(self._engine)
+        self._at_once = _Writer(self._engine, swift=True) if self._engine.dialect.name == "sqlite" else None
+        self._at_once_rests = 0
+        """Writes that still go to the thread, after the loop was held up."""
+        self._gathering: list[_Waiting[Any]] = []
         self._closed = False
         self._writer.start()
 
@@ -90,8 +105,40 @@ class Database:
             raise RecordsUnavailable("too many writes are waiting")
         loop = asyncio.get_running_loop()
         waiting = _Waiting(job, loop, loop.create_future())
-        self._jobs.put(waiting)
+        if self._at_once and not self._at_once_rests:
+            if not self._gathering:
+                loop.call_soon(self._write_at_once)
+            self._gathering.append(waiting)
+        else:
+            self._at_once_rests = max(0, self._at_once_rests - 1)
+            self._jobs.put(waiting)
         return cast("T", await waiting.future)
+
+    def _write_at_once(self) -> None:
+        """
+        Nothing; what gathered in one turn of the event loop is committed, here and now.
+
+        A hand-over to the writing thread costs more processor time than most jobs. Where somebody else has the database
+        locked, or its disk is slow, the thread takes over, and the loop goes on.
+        """
+        batch, self._gathering = self._gathering, []
+        if not batch or self._at_once is None:  # handed over by close()
+            return
+        began_s = self._loop_time()
+        try:
+            self._at_once.commit(batch)
+        except _Locked:
+            self._at_once_rests = AT_ONCE_RESTS
+            self._hand_over(batch)
+        if self._loop_time() - began_s > AT_ONCE_S_MAX:
+            self._at_once_rests = AT_ONCE_RESTS
+
+    def _hand_over(self, batch: "list[_Waiting[Any]]") -> None:
+        for waiting in batch:
+            self._jobs.put(waiting)
+
+    def _loop_time(self) -> float:
+        return asyncio.get_running_loop().time()
 
     def read_now(self, job: Job[T]) -> T:
         """What *job* returns, in the calling thread: for the command line and for start-up."""
@@ -107,8 +154,12 @@ class Database:
         """Nothing; waiting writes are finished first."""
         if not self._closed:
             self._closed = True
+            waiting, self._gathering = self._gathering, []
+            self._hand_over(waiting)
             self._jobs.put(None)
             self._writer.join()
+            if self._at_once is not None:
+                self._at_once.close()
             self._readers.shutdown()
             for connection in self._open_readers:
                 connection.close()
@@ -135,29 +186,46 @@ class Database:
                     stop = True
                     break
                 batch.append(job)
-            self._commit(batch)
+            self._patient.commit(batch)
             if stop:
                 break
-        if self._writing is not None:
-            self._writing.close()
+        self._patient.close()
 
-    def _commit(self, batch: "list[_Waiting[Any]]") -> None:
-        """Nothing; every waiting job of *batch* has its answer, and those answered well are durable."""
+
+class _Writer:
+    """
+    One connection that commits batches of jobs. A *swift* one does not wait for a lock that somebody else has.
+
+    Kept open: opening a connection costs more than a small transaction.
+    """
+
+    def __init__(self, engine: sa.Engine, *, swift: bool = False) -> None:
+        self._engine = engine
+        self._swift = swift
+        self._connection: sa.Connection | None = None
+
+    def commit(self, batch: "list[_Waiting[Any]]") -> None:
+        """
+        Nothing; every waiting job of *batch* has its answer, and those answered well are durable.
+
+        Raises _Locked, before any job was run, when it is swift and somebody else has the lock.
+        """
+        has_begun = False
         try:
-            if self._writing is None:
-                self._writing = self._engine.connect().execution_options(writes=True)
-            with self._writing.begin():
+            connection = self._connection = self._connection or self._open()
+            with connection.begin():
+                has_begun = True
                 for waiting in batch:
-                    waiting.run(self._writing, alone=len(batch) == 1)
+                    waiting.run(connection, alone=len(batch) == 1)
         except _Abort:
             pass  # its only job failed; the transaction is rolled back and the job holds its own error
         except sa.exc.DBAPIError as error:
+            self.close()  # whatever is wrong with it, the next batch begins on a fresh one
+            if self._swift and not has_begun:
+                raise _Locked from error
             log.exception("records.commit_failed")
             for waiting in batch:
                 waiting.fail(RecordsUnavailable(str(error.orig)))
-            if self._writing is not None:  # whatever is wrong with it, the next batch begins on a fresh one
-                self._writing.close()
-                self._writing = None
         by_loop: dict[asyncio.AbstractEventLoop, list[_Waiting[Any]]] = {}
         for waiting in batch:
             by_loop.setdefault(waiting.loop, []).append(waiting)
@@ -166,6 +234,24 @@ class Database:
                 loop.call_soon_threadsafe(_deliver, answered)
             except RuntimeError:  # the loop that asked is closed: nobody waits for this answer any more
                 log.debug("records.answer_unwanted")
+
+    def close(self) -> None:
+        """Nothing; the connection is given back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> sa.Connection:
+        connection = self._engine.connect().execution_options(writes=True)
+        wait_s = LOCK_S_MAX_AT_ONCE if self._swift else BUSY_TIMEOUT_S
+        if connection.dialect.name == "sqlite":  # a pooled connection may have been the other kind's before
+            with driver_cursor(connection) as cursor:
+                cursor.execute(f"PRAGMA busy_timeout={round(wait_s * 1000)}")
+        return connection
+
+
+class _Locked(Exception):  # noqa: N818 - sends a batch another way, is not an error of its own
+    """Somebody else is writing; nothing of the batch has been tried."""
 
 
 class _Abort(Exception):  # noqa: N818 - leaves a transaction, is not an error of its own
@@ -255,4 +341,5 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     # A transaction that reads first and writes later cannot wait for another process's lock: SQLite fails it at once,
     # because its snapshot would be stale. So one that is going to write says so at its beginning.
     writes = connection.get_execution_options().get("writes", False)
-    connection.connection.cursor().execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+    with driver_cursor(connection) as cursor:
+        cursor.execute("BEGIN IMMEDIATE" if writes else "BEGIN")

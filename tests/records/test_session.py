@@ -135,3 +135,20 @@ async def test_a_closed_database_refuses_writes(file: Path) -> None:
     other = sqlite3.connect(file)
     assert other.execute("select count(*) from gateway").fetchall() == [(5,)]
     other.close()
+
+
+async def test_somebody_elses_lock_holds_up_the_write_and_nothing_else(database: Database, file: Path) -> None:
+    """While another process writes, the event loop goes on; the write is done as soon as it may be."""
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waiting = asyncio.ensure_future(database.write(lambda c: users.record_fact(c, "patient", "x")))
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    done, _ = await asyncio.wait([waiting], timeout=0.2)
+
+    assert not done
+    assert loop.time() - began_s < 5
+    other.execute("COMMIT")
+    other.close()
+    await waiting
+    assert facts(database) == {"patient"}
