@@ -231,7 +231,7 @@ def _move_excess(draft: Draft) -> None:
     held = draft.per_cloud()
     for ranked in draft.group.clouds:
         excess = 0 if ranked.cap is None else held[ranked.name] - ranked.cap
-        if excess <= 0 or ranked.cap is None:
+        if excess <= 0 or ranked.cap is None or draft.sighted(ranked.name) is None:
             continue
         if draft.halted(Process.TERMINATE) or draft.halted(Process.LAUNCH):
             return

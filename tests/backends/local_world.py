@@ -19,7 +19,7 @@ from backends.cloud import LaunchSpec, Mark
 from backends.local import Image, LocalCloud
 from backends.local.processes import MARKER, Stat, all_stats, stat_of
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 
 IMAGES = {
     "sleeper": Image(("sleep", "1000")),

@@ -198,7 +198,7 @@ def test_tags_come_and_go(fleet: Fleet) -> None:
     added = {
         "ResourceId": fleet.name,
         "ResourceType": "auto-scaling-group",
-        "Key": "clouds",
+        "Key": "colour",
         "Value": "hotel:2,sierra:-1 & <more>",
         "PropagateAtLaunch": True,
     }

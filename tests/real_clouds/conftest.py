@@ -14,7 +14,7 @@ from tests.real_clouds.accelerated import AcceleratedThread
 from tests.real_clouds.harness import Scenario
 from tests.real_clouds.judging import play
 
-SIDE_BY_SIDE = 10
+SIDE_BY_SIDE = 8
 """Scenarios at once. More: the processor is the bottleneck, and its delays look like those of clouds. Fewer: slower."""
 
 VERDICT_S_MAX = 110.0
@@ -27,6 +27,7 @@ class Outcomes:
     def __init__(self, thread: AcceleratedThread, scenarios: list[Scenario]) -> None:
         self._thread = thread
         self._gate: asyncio.Semaphore | None = None
+        self._alone = asyncio.Lock()
         self._futures: dict[str, Future[None]] = {s.name: thread.submit(self._play(s)) for s in scenarios}
 
     def await_verdict(self, scenario: Scenario) -> None:
@@ -42,7 +43,25 @@ class Outcomes:
         if self._gate is None:
             self._gate = asyncio.Semaphore(SIDE_BY_SIDE)
         async with self._gate:
+            if scenario.defect:
+                await play(scenario, self._thread.loop)
+                return
+            if await self._ends_well(scenario):
+                return
+        async with self._alone:
             await play(scenario, self._thread.loop)
+
+    async def _ends_well(self, scenario: Scenario) -> bool:
+        """
+        False when it did not, and is to be played again with fewer others beside it.
+
+        In accelerated time a busy processor looks like a cloud that is seconds late: what is wrong is wrong again.
+        """
+        try:
+            await play(scenario, self._thread.loop)
+        except AssertionError:
+            return False
+        return True
 
 
 @pytest.fixture(scope="session")
