@@ -34,7 +34,7 @@ def wrapped(command: tuple[str, ...], sandbox: Sandbox, *, state: Path, own: Pat
     """
     *command* behind *sandbox*.
 
-    The host is read-only, /tmp is private, *state* (where other machines keep their user data) is hidden except for
+    The host is read-only, /tmp is private (but for what the command itself has there), *state* (where other machines keep their user data) is hidden except for
     *own*, and only *home* can be written. The network is shared: the machine's address is one of the host's loopback.
     No --die-with-parent: the parent is the gateway, and machines outlive it.
 
@@ -48,5 +48,12 @@ def wrapped(command: tuple[str, ...], sandbox: Sandbox, *, state: Path, own: Pat
     if program is None:
         raise Refused(f"No machine can start: {missing(sandbox)}")
     walls = ("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp")  # noqa: S108 - a private one
-    rooms = ("--tmpfs", str(state), "--ro-bind", str(own), str(own), "--bind", str(home), str(home))
+    shown = [word for top in _under_tmp(command) for word in ("--ro-bind", top, top)]
+    rooms = (*shown, "--tmpfs", str(state), "--ro-bind", str(own), str(own), "--bind", str(home), str(home))
     return (program, *walls, *rooms, "--unshare-pid", "--unshare-ipc", "--chdir", str(home), "--", *command)
+
+
+def _under_tmp(command: tuple[str, ...]) -> list[str]:
+    """What *command* names below /tmp, each by its topmost folder: a gateway installed there has its programs there."""
+    named = [Path(word).parts for word in command if word.startswith("/tmp/") and Path(word).exists()]  # noqa: S108 - the host's
+    return sorted({str(Path(*parts[:3])) for parts in named})
