@@ -34,8 +34,9 @@ def wrapped(command: tuple[str, ...], sandbox: Sandbox, *, state: Path, own: Pat
     """
     *command* behind *sandbox*.
 
-    The host is read-only, /tmp is private (but for what the command itself has there), *state* (where other machines keep their user data) is hidden except for
-    *own*, and only *home* can be written. The network is shared: the machine's address is one of the host's loopback.
+    The host is read-only, /tmp is private (but for what the command itself has there), *state* (where other machines
+    keep their user data) is hidden except for *own*, and only *home* can be written. The network is shared: the
+    machine's address is one of the host's loopback.
     No --die-with-parent: the parent is the gateway, and machines outlive it.
 
     Raises:
