@@ -102,7 +102,6 @@ _MACHINE = Prepared(
         instances.c.cloud == sa.bindparam("cloud"), instances.c.machine_id == sa.bindparam("machine_id")
     )
 )
-_COUNT_OF_USER = Prepared(sa.select(sa.func.count()).where(instances.c.user_id == sa.bindparam("user_id")))
 _POPULATED = Prepared(
     sa.select(instances.c.cloud, sa.func.count()).group_by(instances.c.cloud).order_by(instances.c.cloud)
 )
@@ -170,8 +169,3 @@ def remove(connection: sa.Connection, keys: Collection[int]) -> None:
 def populated(connection: sa.Connection) -> dict[str, int]:
     """How many instances there are on each cloud, by its name, whoever's they are."""
     return {row[0]: row[1] for row in _POPULATED.rows(connection)}
-
-
-def count_of_user(connection: sa.Connection, user_id: int) -> int:
-    """How many instances the user has, in any state."""
-    return int(_COUNT_OF_USER.scalar(connection, {"user_id": user_id}))
