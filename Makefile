@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLIENTS := .venv-clients
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check format bench clients clean
+.PHONY: help setup run demo test check format bench manual clients clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ format: $(VENV)/installed-tests ## Put the code into its one format
 
 bench: $(VENV)/installed-tests ## Measure against moto_server and a bare aiohttp handler, in one run
 	@PYTHON=$(PYTHON) bench/run.sh
+
+manual: $(VENV)/installed ## Write docs/as-tools.md anew from the table of the as-* commands
+	@$(BIN)/python -m phantom_gateway.as_tools.manual > docs/as-tools.md
 
 clean: ## Remove environments and caches; never the state of a gateway
 	rm -rf $(VENV) $(CLIENTS) .venv-bench build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -83,6 +83,7 @@ def env(
         url = f"{scheme}://{_reachable(server.host)}:{server.port}"
         exports = {
             "AWS_ENDPOINT_URL_AUTO_SCALING": url,
+            "AWS_AUTO_SCALING_URL": url,  # the name that scripts around as-* commands read
             "AWS_ACCESS_KEY_ID": found.access_key_id,
             "AWS_SECRET_ACCESS_KEY": secret,
             "AWS_DEFAULT_REGION": server.region,

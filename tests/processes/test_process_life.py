@@ -119,6 +119,7 @@ def test_env_prints_what_a_shell_can_eval(environ: dict[str, str]) -> None:
     found = dict(line.split("=", 1) for line in printed.splitlines() if "=" in line)
 
     assert found["AWS_ENDPOINT_URL_AUTO_SCALING"] == f"http://127.0.0.1:{DEFAULT_PORT}"
+    assert found["AWS_AUTO_SCALING_URL"] == found["AWS_ENDPOINT_URL_AUTO_SCALING"]
     assert found["AWS_ACCESS_KEY_ID"] == found["EC2_ACCESS_KEY"]
     assert found["AWS_SECRET_ACCESS_KEY"] == found["EC2_SECRET_KEY"]
     assert len(found["AWS_SECRET_ACCESS_KEY"]) == 40
