@@ -7,7 +7,7 @@ starts no Python.
 
 from collections.abc import Mapping
 
-from phantom_gateway.as_tools.arguments import own_spellings, shared_options
+from phantom_gateway.as_tools.arguments import own_spellings
 from phantom_gateway.as_tools.grammar import Command
 from phantom_gateway.as_tools.table.every import EVERY_COMMAND
 
@@ -45,11 +45,6 @@ def completion(shell: str, commands: Mapping[str, Command]) -> str:
         names=" ".join(f"as-{name}" for name in commands),
     )
     return (ZSH if shell == "zsh" else "") + script
-
-
-def options_of(command: Command) -> list[str]:
-    """Every long option that *command* takes, its own first."""
-    return [*_own(command), *(option.spellings[0] for option in shared_options(command))]
 
 
 def _own(command: Command) -> list[str]:
