@@ -10,4 +10,5 @@ if [ ! -e "$peer/installed" ] || [ bench/requirements-moto.txt -nt "$peer/instal
     "$peer/bin/python" -m pip install --quiet --disable-pip-version-check --requirement bench/requirements-moto.txt
     touch "$peer/installed"
 fi
+[ $# -gt 0 ] || .venv/bin/python -m bench.as_tools
 exec .venv/bin/python -m bench.measure --moto "$peer/bin/moto_server" "$@"

@@ -50,7 +50,7 @@ def crooked(*answers: bytes | Answer) -> Iterator[Crooked]:
             """Nothing: the tests read what was asked from the state."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     state.url = f"http://127.0.0.1:{server.server_address[1]}"
     try:
