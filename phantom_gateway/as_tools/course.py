@@ -123,8 +123,8 @@ def _ask_first(command: Command, given: Given, terminal: Terminal) -> None:
 
 def _delimiter(given: Given) -> str:
     delimiter = given.settings.get("--delimiter", DELIMITER_DEFAULT)
-    if not delimiter or '"' in delimiter or not delimiter.isprintable():
-        raise UsedWrongly("--delimiter: it is one or more printable characters, and no quotation mark")
+    if not delimiter or '"' in delimiter or not delimiter.replace("\t", " ").isprintable():
+        raise UsedWrongly("--delimiter: it is one or more printable characters or tabs, and no quotation mark")
     return delimiter
 
 

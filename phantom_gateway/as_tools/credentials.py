@@ -6,6 +6,7 @@ signing.
 """
 
 import configparser
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ NOTHING_FOUND = (
     "there are no credentials: name a file with AWSAccessKeyId=... and AWSSecretKey=... in AWS_CREDENTIAL_FILE or with "
     "--aws-credential-file, give -I and -S, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 )
+
+_PRINTABLE = re.compile(r"[!-~]+")
 
 _PAIRS = (
     ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
@@ -54,14 +57,13 @@ def find_credentials(settings: Mapping[str, str], environ: Mapping[str, str]) ->
     """
     key, secret = settings.get("--access-key-id"), settings.get("--secret-key")
     if key and secret:
-        return Credentials(key, Secret(secret))
+        return _checked("-I", key, secret)
     named = settings.get("--aws-credential-file") or environ.get("AWS_CREDENTIAL_FILE")
     if named:
         return _of_credential_file(Path(named))
     for key_name, secret_name, token_name in _PAIRS:
         if environ.get(key_name) and environ.get(secret_name):
-            token = environ.get(token_name)
-            return Credentials(environ[key_name], Secret(environ[secret_name]), Secret(token) if token else None)
+            return _checked(key_name, environ[key_name], environ[secret_name], environ.get(token_name))
     found = _of_shared_file(environ)
     if found is not None:
         return found
@@ -85,7 +87,7 @@ def _of_credential_file(path: Path) -> Credentials:
     if not key or not secret:
         missing = "AWSSecretKey" if key else "AWSAccessKeyId"
         raise UsedWrongly(f"the credential file {path} has no line {missing}=...")
-    return Credentials(key, Secret(secret))
+    return _checked(f"the credential file {path}", key, secret)
 
 
 def _of_shared_file(environ: Mapping[str, str]) -> Credentials | None:
@@ -110,6 +112,13 @@ def _of_shared_file(environ: Mapping[str, str]) -> Credentials | None:
     token = parser.get(section, "aws_session_token", fallback="").strip()
     if not key or not secret:
         return None
+    return _checked(f"{path}, profile {section}", key, secret, token)
+
+
+def _checked(source: str, key: str, secret: str, token: str | None = None) -> Credentials:
+    """The credentials. Raises UsedWrongly when *key* or *token* could not stand in a header; a secret is in none."""
+    if not _PRINTABLE.fullmatch(key) or not _PRINTABLE.fullmatch(token or "-"):
+        raise UsedWrongly(f"{source}: a key or token is letters, digits and signs, without blanks or line ends")
     return Credentials(key, Secret(secret), Secret(token) if token else None)
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from phantom_gateway.as_tools.errors import UsedWrongly
 
@@ -22,6 +22,7 @@ TIMEOUT_S_MAX = 3600.0
 """Longer, a script would seem to hang."""
 
 _REGION = re.compile(r"[a-z0-9-]{1,63}")  # it becomes a part of a host name
+_PLAIN = re.compile(r"[!-~]+")
 _AMAZON = re.compile(r"autoscaling[.-](?:fips\.)?([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
 
 
@@ -60,18 +61,13 @@ def find_endpoint(settings: Mapping[str, str], environ: Mapping[str, str]) -> En
     source, url = "--url", settings.get("--url", "")
     if not url:
         source, url = _named_url(environ)
-    parts = urlsplit(url or f"https://autoscaling.{region}.amazonaws.com")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.username:
-        raise UsedWrongly(f"{source}: {url!r} is not a URL such as http://127.0.0.1:8445")
-    try:
-        port = parts.port
-    except ValueError as error:
-        raise UsedWrongly(f"{source}: {url!r} has no such port") from error
-    amazon = _AMAZON.fullmatch(parts.hostname)
+    parts, port = _split(source, url or f"https://autoscaling.{region}.amazonaws.com")
+    hostname = str(parts.hostname)
+    amazon = _AMAZON.fullmatch(hostname)
     return Endpoint(
         scheme="https" if parts.scheme == "https" else "http",
         host=parts.netloc,
-        hostname=parts.hostname,
+        hostname=hostname,
         port=port or (443 if parts.scheme == "https" else 80),
         path=parts.path or "/",
         region=amazon[1] if amazon else region,  # Amazon believes a signature for the region of its host only
@@ -79,6 +75,19 @@ def find_endpoint(settings: Mapping[str, str], environ: Mapping[str, str]) -> En
         timeout_s=_timeout_s(settings),
         ca_bundle=environ.get("AWS_CA_BUNDLE") or None,
     )
+
+
+def _split(source: str, url: str) -> tuple[SplitResult, int | None]:
+    """The parts of *url*, and its port. Raises UsedWrongly naming *source* when it is no address of a service."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:  # a port that there is not, an address of IPv6 without its end
+        raise UsedWrongly(f"{source}: {url!r} is not a URL: {error}") from error
+    beyond = parts.query or parts.fragment or parts.username
+    if parts.scheme not in {"http", "https"} or not parts.hostname or beyond or not _PLAIN.fullmatch(url):
+        raise UsedWrongly(f"{source}: {url!r} is not a URL such as http://127.0.0.1:8445")
+    return parts, port
 
 
 def _named_url(environ: Mapping[str, str]) -> tuple[str, str]:

@@ -24,7 +24,7 @@ other endpoint that speaks the Auto Scaling Query API. Options, outputs and exit
 ## Set up
 
 ```sh
-pip install 'phantom-gateway[as-tools]'
+pip install 'phantom-gateway[as-tools]'   # in a checkout: pip install '.[as-tools]'
 cat > ~/.as-credentials <<'END'
 AWSAccessKeyId=AKIAEXAMPLE
 AWSSecretKey=secret
@@ -35,7 +35,7 @@ export AWS_AUTO_SCALING_URL=http://127.0.0.1:8445
 as-describe-auto-scaling-groups --headers
 ```
 
-On the machine of the gateway, `eval "$(phantom-gateway env)"` sets up all of it.
+After `make run`, the commands are in `.venv/bin`. There, `eval "$(phantom-gateway env)"` names endpoint and keys.
 
 `eval "$(as-cmd --completion bash)"` completes commands and options in bash; `eval "$(as-cmd --completion zsh)"` in zsh.
 

@@ -48,7 +48,7 @@ def _version_4(
     canonical = f"POST\n{path}\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
     scope = f"{stamp[:8]}/{endpoint.region}/{SERVICE}/aws4_request"
     to_sign = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    key = b"AWS4" + credentials.secret.reveal().encode()
+    key = b"AWS4" + _octets(credentials)
     for step in scope.split("/"):
         key = hmac.digest(key, step.encode(), "sha256")
     signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
@@ -69,9 +69,13 @@ def _version_2(
         claim["SecurityToken"] = credentials.session_token.reveal()
     query = form(dict(sorted({**parameters, **claim}.items(), key=lambda pair: pair[0].encode())))
     to_sign = f"POST\n{endpoint.host.lower()}\n{endpoint.path}\n{query}"
-    digest = hmac.digest(credentials.secret.reveal().encode(), to_sign.encode(), "sha256")
+    digest = hmac.digest(_octets(credentials), to_sign.encode(), "sha256")
     body = f"{query}&Signature={_encoded(base64.b64encode(digest).decode())}"
     return {"content-type": CONTENT_TYPE, "host": endpoint.host}, body.encode("ascii")
+
+
+def _octets(credentials: Credentials) -> bytes:
+    return credentials.secret.reveal().encode("utf-8", "surrogateescape")
 
 
 def _encoded(text: str) -> str:

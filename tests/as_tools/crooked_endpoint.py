@@ -4,6 +4,7 @@ An endpoint of one answer, whatever is asked: for what no gateway ever says.
 Owns: a real HTTP server on a free port, and what it was asked.
 """
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,8 +28,12 @@ class Crooked:
 
 
 @contextmanager
-def crooked(*answers: bytes | Answer) -> Iterator[Crooked]:
-    """A server that gives *answers* in turn, the last one for ever; a bare body is an answer of status 200."""
+def crooked(*answers: bytes | Answer, tls: ssl.SSLContext | None = None) -> Iterator[Crooked]:
+    """
+    A server that gives *answers* in turn, the last one for ever; a bare body is an answer of status 200.
+
+    With *tls* it is reached as localhost, by HTTPS alone.
+    """
     full = [(200, {}, answer) if isinstance(answer, bytes) else answer for answer in answers]
     state = Crooked("", full)
 
@@ -50,9 +55,11 @@ def crooked(*answers: bytes | Answer) -> Iterator[Crooked]:
             """Nothing: the tests read what was asked from the state."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    state.url = f"http://127.0.0.1:{server.server_address[1]}"
+    state.url = f"{'http://127.0.0.1' if tls is None else 'https://localhost'}:{server.server_address[1]}"
     try:
         yield state
     finally:

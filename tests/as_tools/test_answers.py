@@ -1,11 +1,18 @@
 """What endpoints answer: errors in their own words, pages put together, nonsense told as such, and never a hang."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from phantom_gateway.as_tools import wire
 from tests.as_tools.calls import KEYS, call
@@ -239,6 +246,45 @@ def test_an_answer_that_trickles_is_not_waited_for_for_ever(monkeypatch: pytest.
 
     assert outcome.status == 1
     assert "was not complete" in outcome.err
+
+
+def certificate(directory: Path) -> tuple[ssl.SSLContext, Path]:
+    """What a server at localhost shows, and the file with it: signed by nobody but itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    shown, secret = directory / "certificate.pem", directory / "key.pem"
+    shown.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    secret.write_bytes(key.private_bytes(serialization.Encoding.PEM, *plain))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(shown, secret)
+    return context, shown
+
+
+def test_a_certificate_is_checked(tmp_path: Path) -> None:
+    """One that nobody known has signed is refused, unless AWS_CA_BUNDLE knows it."""
+    context, bundle = certificate(tmp_path)
+    with crooked(page(["a"]), tls=context) as endpoint:
+        environ = {**KEYS, "AWS_AUTO_SCALING_URL": endpoint.url}
+        refused = call(GROUPS, environ=environ)
+        asked_before = len(endpoint.asked)
+        known = call(GROUPS, environ=environ | {"AWS_CA_BUNDLE": str(bundle)})
+
+    assert (refused.status, refused.out, asked_before) == (1, "", 0)
+    assert "CERTIFICATE_VERIFY_FAILED" in refused.err
+    assert (known.status, known.out, known.err) == (0, "AUTO-SCALING-GROUP  a\n", "")
 
 
 def test_a_bundle_of_certificates_has_to_be_one() -> None:

@@ -95,6 +95,23 @@ def test_a_named_credential_file_has_to_be_one(tmp_path: Path, content: str | No
     assert told in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("settings", "environ", "told"),
+    [
+        pytest.param({"--access-key-id": "a\r", "--secret-key": "s"}, {}, "-I: ", id="option"),
+        pytest.param({}, AWS | {"AWS_ACCESS_KEY_ID": "a\nb: c"}, "AWS_ACCESS_KEY_ID: ", id="variable"),
+        pytest.param({}, AWS | {"AWS_SESSION_TOKEN": "tök"}, "AWS_ACCESS_KEY_ID: ", id="token"),
+    ],
+)
+def test_a_key_that_cannot_stand_in_a_header_is_refused(
+    settings: Mapping[str, str], environ: Mapping[str, str], told: str
+) -> None:
+    """A line end that a file from elsewhere left behind is told as such; it would end the header."""
+    with pytest.raises(UsedWrongly, match="without blanks or line ends") as refusal:
+        find_credentials(settings, environ)
+    assert str(refusal.value).startswith(told)
+
+
 @pytest.mark.parametrize("content", ["no section\n", "[default\n", "[a]\n[a]\n"])
 def test_a_file_of_profiles_has_to_be_one(tmp_path: Path, content: str) -> None:
     """What cannot be read is told by its name, without what is in it."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phantom_gateway.as_tools.answer import result_of
@@ -87,7 +87,8 @@ def text_at(column: Column, thing: Any, around: Any) -> str:
     return cell(value)
 
 
-@given(answers(), st.sampled_from(",|%;#:"))
+@settings(deadline=None)
+@given(answers(), st.sampled_from(",|%;#:\t"))
 def test_the_long_form_can_be_read_back(described: tuple[Command, dict[str, Any]], delimiter: str) -> None:
     """A reader of delimited files finds every field of the answer, (nil) for what is empty."""
     command, result = described
@@ -98,6 +99,7 @@ def test_the_long_form_can_be_read_back(described: tuple[Command, dict[str, Any]
     assert read == expected
 
 
+@settings(deadline=None)
 @given(answers())
 def test_the_table_has_the_lines_and_words_of_the_answer(described: tuple[Command, dict[str, Any]]) -> None:
     """Line by line, the words between blanks are those of the answer's cells, with (nil) shown for empty ones."""
@@ -110,6 +112,7 @@ def test_the_table_has_the_lines_and_words_of_the_answer(described: tuple[Comman
     assert [line.split() for line in lines] == expected
 
 
+@settings(deadline=None)
 @given(answers(), st.booleans(), st.booleans())
 def test_a_line_stays_one_line(described: tuple[Command, dict[str, Any]], headers: bool, shows_empty: bool) -> None:
     """Whatever somebody put into a tag or a description, no line is broken and no terminal is told to do anything."""
@@ -121,6 +124,7 @@ def test_a_line_stays_one_line(described: tuple[Command, dict[str, Any]], header
             assert line.split(" ")[0].split(",")[0] in kinds(command.lines)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(WORDS, min_size=3, max_size=3), min_size=1, max_size=5), st.booleans())
 def test_two_blanks_part_columns_that_stand_below_each_other(rows: list[list[str]], headers: bool) -> None:
     """Each column begins at one place in all lines, two blanks after the longest of the column before."""

@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from phantom_gateway.as_tools.arguments import shared_options
 from phantom_gateway.as_tools.table import COMMANDS
 from phantom_gateway.as_tools.values import USER_DATA_BYTES_MAX
 from protocol.model import service
@@ -213,7 +216,13 @@ def test_nothing_is_sent_that_was_not_given(endpoint: Crooked) -> None:
         pytest.param("describe-auto-scaling-groups", ["--signature-version", "3"], "2 or 4", id="no such version"),
         pytest.param("describe-auto-scaling-groups", ["--url", "ftp://x"], "--url", id="no such scheme"),
         pytest.param("describe-auto-scaling-groups", ["--url", "localhost:8445"], "is not a URL", id="no scheme"),
-        pytest.param("describe-auto-scaling-groups", ["--url", "http://x:70000"], "port", id="no such port"),
+        pytest.param(
+            "describe-auto-scaling-groups", ["--url", "http://x:70000"], "Port out of range", id="no such port"
+        ),
+        pytest.param("describe-auto-scaling-groups", ["--url", "http://[::1"], "is not a URL", id="half an address"),
+        pytest.param("describe-auto-scaling-groups", ["--url", "http://h/ü"], "is not a URL", id="no plain URL"),
+        pytest.param("describe-auto-scaling-groups", ["--url", "http://h/ x"], "is not a URL", id="URL with a blank"),
+        pytest.param("describe-auto-scaling-groups", ["--url", "http://h/?a=b"], "is not a URL", id="URL with a query"),
         pytest.param("describe-auto-scaling-groups", ["--region", "eu/../west"], "not a region", id="no region"),
         pytest.param("cmd", ["--completion", "fish"], "bash, zsh", id="unknown shell"),
         pytest.param("no-such-command", [], "as-cmd lists them", id="unknown command"),
@@ -228,6 +237,29 @@ def test_a_wrong_command_line_is_told_what_is_wrong(
     assert (outcome.status, outcome.out, endpoint.asked) == (2, "", [])
     assert outcome.err.startswith(f"as-{command}: ")
     assert told in outcome.err
+
+
+@st.composite
+def lines(draw: st.DrawFn) -> tuple[str, list[str]]:
+    """A command, and words for it: its own options among whatever people may type."""
+    name = draw(st.sampled_from(list(COMMANDS)))
+    command = COMMANDS[name]
+    spellings = [spelling for option in (*command.options, *shared_options(command)) for spelling in option.spellings]
+    typed = st.text(max_size=6) | st.sampled_from(["web", "1", "-1", "--", "k=a, v=b", "a,b", "a=b", "", "=", "-"])
+    word = st.sampled_from(spellings) | typed | st.builds("{}={}".format, st.sampled_from(spellings), typed)
+    return name, draw(st.lists(word, max_size=6))
+
+
+@settings(deadline=None)
+@given(lines())
+def test_whatever_is_typed_there_is_a_status_and_a_text(line: tuple[str, list[str]]) -> None:
+    """No words make a command fail in any other way; what is wrong is told in lines that begin with its name."""
+    command, words = line
+    outcome = call(command, *words, environ={**KEYS, "AWS_AUTO_SCALING_URL": "http://127.0.0.1:1"}, given="y\n")
+
+    assert outcome.status in {0, 1, 2}
+    assert outcome.status == 0 or f"as-{command}: " in outcome.err
+    assert outcome.status != 0 or "--help" in words or "-h" in words or not COMMANDS[command].operation
 
 
 def test_a_file_that_is_too_large_for_user_data_is_not_read_to_its_end(endpoint: Crooked, tmp_path: Path) -> None:

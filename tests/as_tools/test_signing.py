@@ -7,7 +7,7 @@ import botocore.auth
 import botocore.credentials
 import pytest
 from botocore.awsrequest import AWSRequest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phantom_gateway.as_tools.credentials import Credentials
@@ -43,6 +43,7 @@ def arrived(endpoint: Endpoint, headers: dict[str, str], body: bytes) -> Request
     return Request("POST", endpoint.path, "", tuple(headers.items()), body)
 
 
+@settings(deadline=None)
 @given(PARAMETERS, URLS, st.sampled_from(["2", "4"]))
 def test_the_gateway_accepts_what_is_signed(parameters: dict[str, str], url: str, version: str) -> None:
     """Whatever the parameters: the claim is read, the secret verified, and the form is the one that was meant."""
@@ -56,6 +57,7 @@ def test_the_gateway_accepts_what_is_signed(parameters: dict[str, str], url: str
     assert parameters.items() <= form_read.items()
 
 
+@settings(deadline=None)
 @given(PARAMETERS, URLS, st.sampled_from(["2", "4"]))
 def test_nobody_else_signs_so(parameters: dict[str, str], url: str, version: str) -> None:
     """Another secret makes another signature, and a changed parameter breaks it."""
@@ -69,6 +71,7 @@ def test_nobody_else_signs_so(parameters: dict[str, str], url: str, version: str
             signature.check(signature.read_claim(request, NOW), request, SECRET, NOW, (endpoint.port,))
 
 
+@settings(deadline=None)
 @given(PARAMETERS, URLS, st.none() | st.just("token"))
 def test_version_4_is_botocores(parameters: dict[str, str], url: str, token: str | None) -> None:
     """The same headers and the same signature, with and without temporary credentials."""
@@ -86,6 +89,7 @@ def test_version_4_is_botocores(parameters: dict[str, str], url: str, token: str
     assert mine.get("x-amz-security-token") == token
 
 
+@settings(deadline=None)
 @given(PARAMETERS, URLS)
 def test_version_2_is_botocores(parameters: dict[str, str], url: str) -> None:
     """The same signature over the same parameters; the host is signed in small letters, as AWS's description says."""
