@@ -100,6 +100,17 @@ def test_the_long_form_can_be_read_back(described: tuple[Command, dict[str, Any]
 
 
 @settings(deadline=None)
+@given(st.lists(st.text('a,|" \n', max_size=4), min_size=1, max_size=4), st.sampled_from(",|"))
+def test_what_holds_the_delimiter_is_quoted(texts: list[str], delimiter: str) -> None:
+    """However many delimiters, quotes and line breaks are in the fields, the same fields are read back."""
+    line = Line("KIND", "", tuple(Column(str(place), str(place)) for place, _ in enumerate(texts)))
+    [shown] = render([line], {str(place): text for place, text in enumerate(texts)}, Style(delimiter))
+    [read] = csv.reader([shown], delimiter=delimiter, strict=True)
+
+    assert read == ["KIND", *(text.replace("\n", " ") or NOTHING for text in texts)]
+
+
+@settings(deadline=None)
 @given(answers())
 def test_the_table_has_the_lines_and_words_of_the_answer(described: tuple[Command, dict[str, Any]]) -> None:
     """Line by line, the words between blanks are those of the answer's cells, with (nil) shown for empty ones."""
