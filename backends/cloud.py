@@ -1,5 +1,5 @@
 """
-The contract between the gateway and any cloud: four verbs, and the values they exchange.
+The contract between the gateway and any cloud: five verbs, and the values they exchange.
 
 Owns: ``Cloud`` and its vocabulary (machine, mark, token, sweep, traits). Does not own: any particular cloud.
 """
@@ -147,6 +147,18 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True)
+class Inquiry:
+    """
+    What a cloud answered when it was asked for machines by their ids.
+
+    *denied* are ids of which it says in so many words that no such machine exists. Of ids in neither it said nothing.
+    """
+
+    machines: tuple[Machine, ...] = ()
+    denied: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class CloudTraits:
     """What the reconciler has to know about a kind of cloud in order to use it safely."""
 
@@ -186,6 +198,14 @@ class Cloud(Protocol):
 
     async def sweep(self) -> Sweep:
         """Every machine of ours. Raises Unreachable, Throttled or Refused when the cloud cannot be looked at."""
+        ...
+
+    async def inquire(self, machine_ids: Sequence[str]) -> Inquiry:
+        """
+        What the cloud says of these machines when it is asked for each by its id; a sweep did not show them.
+
+        Only ours are among the answer's machines. Raises Unreachable, Throttled or Refused.
+        """
         ...
 
     async def launch(self, spec: LaunchSpec, count: int, token: str, mark: Mark) -> list[Machine]:

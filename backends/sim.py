@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from backends.cloud import CloudTraits, LaunchSpec, Machine, MachineState, Mark, Probe, Sweep
+from backends.cloud import CloudTraits, Inquiry, LaunchSpec, Machine, MachineState, Mark, Probe, Sweep
 from backends.errors import Ambiguous, NoCapacity, Refused, Throttled, Unreachable
 from backends.sim_faults import Fault, Faults, Verb
 
@@ -130,6 +130,15 @@ class SimCloud:
             shown = []
         await self._linger(fault)
         return Sweep(tuple(shown), complete=fault is not Fault.INCOMPLETE_SWEEP, started_at=started_at)
+
+    async def inquire(self, machine_ids: Sequence[str]) -> Inquiry:
+        """What sweeps show of them; what was never listed, or is not any more, does not exist. Raises by fault."""
+        fault = await self._met(Verb.SWEEP)
+        if fault in {Fault.LOST_BEFORE, Fault.LOST_AFTER}:
+            raise Unreachable(f"Cloud {self.name!r} did not answer")
+        now, wanted = self._clock(), set(machine_ids)
+        shown = [self._as_machine(life, now) for life in self.ledger if life.machine_id in wanted and life.listed(now)]
+        return Inquiry(tuple(shown), frozenset(wanted - {machine.machine_id for machine in shown}))
 
     async def launch(self, spec: LaunchSpec, count: int, token: str, mark: Mark) -> list[Machine]:
         """

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from backends.cloud import CloudTraits, LaunchSpec, Machine, MachineState, Mark, Probe, Sweep
+from backends.cloud import CloudTraits, Inquiry, LaunchSpec, Machine, MachineState, Mark, Probe, Sweep
 from backends.errors import NoCapacity
 
 TRAITS = CloudTraits(token_is_idempotent=True, launch_batch_max=20, visible_after_s=0.0)
@@ -35,6 +35,11 @@ class MemoryCloud:
     async def sweep(self) -> Sweep:
         """Every machine."""
         return Sweep(tuple(self._machines.values()), complete=True, started_at=self._clock())
+
+    async def inquire(self, machine_ids: Sequence[str]) -> Inquiry:
+        """Those that it has; no others exist."""
+        known = tuple(self._machines[machine_id] for machine_id in machine_ids if machine_id in self._machines)
+        return Inquiry(known, frozenset(machine_ids) - self._machines.keys())
 
     async def launch(self, spec: LaunchSpec, count: int, token: str, mark: Mark) -> list[Machine]:
         """The machines of *token*, running. Raises NoCapacity when full."""

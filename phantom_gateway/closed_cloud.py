@@ -7,7 +7,7 @@ Owns: answering every verb without contact, so that nothing is concluded about m
 import asyncio
 from collections.abc import Sequence
 
-from backends.cloud import CloudTraits, LaunchSpec, Machine, Mark, Probe, Sweep
+from backends.cloud import CloudTraits, Inquiry, LaunchSpec, Machine, Mark, Probe, Sweep
 from backends.errors import Unreachable
 
 
@@ -28,6 +28,10 @@ class ClosedCloud:
         """Never anything: what is there cannot be known."""
         if self._opens_soon:
             await asyncio.get_running_loop().create_future()
+        raise Unreachable(self._reason)
+
+    async def inquire(self, machine_ids: Sequence[str]) -> Inquiry:  # noqa: ARG002 - the contract's
+        """Never anything; that nobody answers says nothing of any machine."""
         raise Unreachable(self._reason)
 
     async def launch(self, spec: LaunchSpec, count: int, token: str, mark: Mark) -> list[Machine]:  # noqa: ARG002 - the contract's

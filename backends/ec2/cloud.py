@@ -7,16 +7,17 @@ answer means (``errors``), what is read from it (``inventory``). Nothing is know
 
 import asyncio
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from backends.cloud import CloudTraits, LaunchSpec, Machine, Mark, Probe, Sweep
+from backends.cloud import CloudTraits, Inquiry, LaunchSpec, Machine, Mark, Probe, Sweep
 from backends.ec2 import inventory, launching, probing
 from backends.ec2.client import Ec2Client
-from backends.ec2.dialect import SWEEP_PAGES_MAX, TERMINATE_BATCH_MAX, Ec2Credentials, Ec2Settings
-from backends.ec2.errors import Failed, Problem, Verb, means
+from backends.ec2.dialect import INQUIRY_BATCH_MAX, SWEEP_PAGES_MAX, TERMINATE_BATCH_MAX, Ec2Credentials, Ec2Settings
+from backends.ec2.errors import NOT_FOUND, Failed, Problem, Verb, means
 from backends.ec2.replies import answer
 from backends.ec2.wire import Reply
 from backends.errors import CloudError, Gone, Refused, Unreachable
@@ -94,6 +95,15 @@ class Ec2Cloud:
             parameters = {**parameters, "NextToken": page.next_token}
         raise Unreachable(f"{self.name} lists its machines without end: {len(seen)} pages, then one of them again")
 
+    async def inquire(self, machine_ids: Sequence[str]) -> Inquiry:
+        """What DescribeInstances says of these ids. Raises Unreachable, Throttled or Refused."""
+        ids = list(dict.fromkeys(machine_ids))
+        machines: dict[str, Machine] = {}
+        denied: set[str] = set()
+        for start in range(0, len(ids), INQUIRY_BATCH_MAX):
+            await self._inquire_batch(ids[start : start + INQUIRY_BATCH_MAX], machines, denied)
+        return Inquiry(tuple(machines.values()), frozenset(denied))
+
     async def launch(self, spec: LaunchSpec, count: int, token: str, mark: Mark) -> list[Machine]:
         """
         The machines launched for *token*, by position: as many as the endpoint gave, fewer than *count* or even more.
@@ -161,6 +171,35 @@ class Ec2Cloud:
         if self._settings.filters_trusted and self._settings.tags == "launch":
             parameters["Filters"] = [{"Name": f"tag:{inventory.GATEWAY_TAG}", "Values": [self._gateway_id]}]
         return parameters
+
+    async def _inquire_batch(self, ids: Sequence[str], machines: dict[str, Machine], denied: set[str]) -> None:
+        """
+        Nothing; *machines* and *denied* have grown by what is known of *ids*.
+
+        EC2 fails a whole call for one unknown id and names it; the others are asked for without it.
+        """
+        reading = inventory.Reading(
+            self._gateway_id, self._settings.token_is_idempotent, self._clock(), known_ids=frozenset(ids)
+        )
+        try:
+            page = await self._ask(
+                Verb.LOOK,
+                "DescribeInstances",
+                {"InstanceIds": list(ids)},
+                lambda reply: inventory.described(reply, reading),
+            )
+        except CloudError as error:
+            problem = error.__cause__
+            if not isinstance(problem, Failed) or problem.code not in NOT_FOUND:
+                raise
+            named = set(ids) & set(re.findall(r"[\w-]+", problem.message)) or (set(ids) if len(ids) == 1 else set())
+            denied |= named
+            rest = [each for each in ids if each not in named]
+            for batch in [rest] if named else [[each] for each in rest]:
+                if batch:
+                    await self._inquire_batch(batch, machines, denied)
+        else:
+            machines.update((machine.machine_id, machine) for machine in page.machines)
 
     async def _terminate_batch(self, ids: Sequence[str]) -> None:
         """Nothing; EC2 fails a whole call for one unknown id, and then the others are asked for without it."""

@@ -18,6 +18,9 @@ LAUNCH_BATCH_MAX = 1000
 TERMINATE_BATCH_MAX = 100
 """Machines in one TerminateInstances. EC2 takes 1000; one unknown id fails a whole call."""
 
+INQUIRY_BATCH_MAX = 100
+"""Machines asked for by id in one DescribeInstances. One unknown id fails a whole call."""
+
 SWEEP_PAGES_MAX = 1000
 """Pages of one sweep: a million machines at 1000 a page. An endpoint that gives more is going round in circles."""
 

@@ -94,9 +94,9 @@ AUTHENTICATION = frozenset({
 
 CLOCK = frozenset({"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"})
 
-GONE = frozenset({
-    "InvalidInstanceID", "InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound", "InvalidInstanceId.NotFound",
-})  # fmt: skip
+NOT_FOUND = frozenset({"InvalidInstanceID.NotFound", "InvalidInstanceId.NotFound"})
+
+GONE = NOT_FOUND | {"InvalidInstanceID", "InvalidInstanceID.Malformed"}
 """Malformed too: an id that the cloud cannot have given names nothing that lives there."""
 
 IDEMPOTENCE = {

@@ -62,6 +62,8 @@ class Reading:
     """The endpoint keeps tokens: an instance with another token than its tags say was launched by someone else."""
     seen_at: datetime
     """Stands in for a launch time that cannot be read."""
+    known_ids: frozenset[str] = frozenset()
+    """Instances that are ours whatever they show: they were asked for by id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +134,11 @@ def described(reply: Reply, reading: Reading) -> Page:
         found = _children(item, _FACTS)
         tags = _tags(found.get("tagSet"))
         mark = mark_of(tags, _text(found.get("clientToken")), reading)
-        if mark is None:
+        if mark is None and _text(found.get("instanceId")) not in reading.known_ids:
             continue
         machine = _machine(reply, found, mark, reading.seen_at)
         machines.append(machine)
-        if machine.state in _TAGGED_STATES and not _says(tags, mark):
+        if mark is not None and machine.state in _TAGGED_STATES and not _says(tags, mark):
             untagged.append(machine)
     return Page(tuple(machines), tuple(untagged), count, text_of(root, "nextToken"))
 
@@ -205,7 +207,7 @@ def _tags(tag_set: Any) -> dict[str, str]:
     return {_text(pair.get("key")): _text(pair.get("value")) for pair in pairs}
 
 
-def _machine(reply: Reply, found: dict[str, Any], mark: Mark, seen_at: datetime) -> Machine:
+def _machine(reply: Reply, found: dict[str, Any], mark: Mark | None, seen_at: datetime) -> Machine:
     machine_id = _text(found.get("instanceId"))
     if not machine_id:
         raise Unexpected(reply.status, "an instance without an id")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from backends.cloud import CloudTraits, LaunchSpec, Machine, Mark, Probe, Sweep
+from backends.cloud import CloudTraits, Inquiry, LaunchSpec, Machine, Mark, Probe, Sweep
 from backends.errors import Ambiguous, CloudError, NoCapacity, Refused, Unreachable
 from backends.local import probing
 from backends.local.directory import Gate
@@ -118,6 +118,19 @@ class LocalCloud:
                 raise Unreachable(f"Cloud {self.name!r} cannot look at its machines: {error}") from error
             raise
         return Sweep(machines, complete=not self._unreadable, started_at=started_at)
+
+    async def inquire(self, machine_ids: Sequence[str]) -> Inquiry:
+        """Those of them whose records are here; no others exist. Raises Unreachable where some cannot be read."""
+        await self._opened()
+        if self._unreadable:
+            raise Unreachable(f"Cloud {self.name!r} cannot read all of its records")
+        wanted = frozenset(machine_ids)
+        known = {
+            machine_id: self._entries[machine_id].as_machine()
+            for machine_id in wanted & self._entries.keys()
+            if self._entries[machine_id].to_be_shown
+        }
+        return Inquiry(tuple(known.values()), wanted - known.keys())
 
     async def launch(self, spec: LaunchSpec, count: int, token: str, mark: Mark) -> list[Machine]:
         """

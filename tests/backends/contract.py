@@ -92,6 +92,16 @@ class CloudContract:
 
         assert one[0].machine_id != other[0].machine_id
 
+    async def test_a_machine_is_known_by_its_id_and_a_stranger_is_denied(self, cloud):
+        """Asked for two machines of which one never was, it shows the one and says no to the other."""
+        launched = await cloud.launch(self.spec, 2, "token-a", mark("token-a"))
+        await cloud.sweep()
+
+        inquiry = await cloud.inquire([launched[1].machine_id, "i-00000000000000000"])
+
+        assert [(m.machine_id, m.state) for m in inquiry.machines] == [(launched[1].machine_id, MachineState.RUNNING)]
+        assert inquiry.denied == {"i-00000000000000000"}
+
     async def test_launch_of_none_makes_none(self, cloud):
         """A count of zero is no error and no machine."""
         assert await cloud.launch(self.spec, 0, "token-a", mark("token-a")) == []

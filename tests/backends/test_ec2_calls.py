@@ -317,6 +317,55 @@ async def test_one_unknown_machine_saves_no_other(names_them):
         assert len(there.asked) == (5 if names_them else 203)
 
 
+@pytest.mark.parametrize("names_them", [True, False])
+async def test_inquiry_tells_the_denied_from_those_that_exist(names_them):
+    """A call fails for one unknown id, named or not; the others are asked for without it, tags or no tags."""
+    there_are = {"i-2": instance("i-2", clientToken=TOKEN), "i-3": instance("i-3")}
+
+    def answers(asked: Asked, _writer: object) -> bytes:
+        ids = [value for name, value in asked.form.items() if name.startswith("InstanceId.")]
+        unknown = [each for each in ids if each not in there_are]
+        if unknown:
+            words = f"The instance ID '{', '.join(unknown)}' does not exist" if names_them else "No such instance"
+            return error(400, "InvalidInstanceID.NotFound", words)
+        return inventory(there_are[each] for each in ids)
+
+    async with endpoint() as there, cloud_at(there.url) as cloud:
+        there.answers = answers
+
+        inquiry = await cloud.inquire(["i-1", "i-2", "i-22", "i-3"])
+
+        assert {machine.machine_id: machine.mark for machine in inquiry.machines} == {"i-2": MARK, "i-3": None}
+        assert inquiry.denied == {"i-1", "i-22"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "trouble"),
+    [
+        pytest.param(error(400, "InvalidInstanceID.Malformed", 'Invalid id: "i-1"'), Refused, id="malformed"),
+        pytest.param(error(401, "AuthFailure", "not you"), Unreachable, id="not allowed"),
+        pytest.param(http(500, "<html>oops</html>"), Unreachable, id="broken"),
+    ],
+)
+async def test_inquiry_without_a_plain_no_denies_nothing(answer, trouble):
+    """Only an endpoint that says that the very machine does not exist has said anything about it."""
+    async with endpoint() as there, cloud_at(there.url) as cloud:
+        there.always(answer)
+
+        with pytest.raises(trouble):
+            await cloud.inquire(["i-1"])
+
+
+async def test_inquiry_answered_with_nothing_says_nothing():
+    """Neither shown nor denied."""
+    async with endpoint() as there, cloud_at(there.url) as cloud:
+        there.always(inventory([]))
+
+        inquiry = await cloud.inquire(["i-1"])
+
+        assert (inquiry.machines, inquiry.denied) == ((), frozenset())
+
+
 async def test_batch_that_fails_stops_no_other_batch():
     """All batches are tried before the failure is told."""
     ids = [f"i-{number:08x}" for number in range(150)]

@@ -69,7 +69,10 @@ class Kind(StrEnum):
     MORE = "more"
     """*count* machines too many are launched; AFTER: and the answer is silent about them."""
     FEWER = "fewer"
-    """*count* machines fewer, even below MinCount; AFTER: launched, but not in the answer. Listings: left out."""
+    """
+    *count* machines fewer, even below MinCount; AFTER: launched, but not in the answer. Listings: left out, though
+    known by their ids.
+    """
     EMPTY = "empty"
     """A listing with nothing in it."""
     PAGE_MISSING = "page_missing"

@@ -219,7 +219,7 @@ def _cut(
 
 
 def _reservations(world: World, call: Call, machines: list[tuple[Machine, str]]) -> str:
-    if call.suffers(Kind.FEWER) and call.fault is not None:
+    if call.suffers(Kind.FEWER) and call.fault is not None and not call.numbered("InstanceId"):
         machines = machines[: -call.fault.count or None]
     if call.suffers(Kind.STATES) and call.fault is not None:
         machines = [(machine, call.fault.state) for machine, _ in machines]
