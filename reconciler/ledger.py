@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from backends.cloud import Machine
-from reconciler.model import GroupRecord, Instance
+from reconciler.model import Crash, GroupRecord, Instance
 
 
 class Ledger(Protocol):
@@ -104,6 +104,10 @@ class Ledger(Protocol):
 
     async def note_launched(self, uid: str, now: datetime) -> None:
         """Nothing; no launch has failed since: ``failing_since`` is None and the count 0."""
+        ...
+
+    async def note_crash(self, uid: str, cloud: str, crash: Crash | None, now: datetime) -> None:
+        """Nothing; this is the group's record of young deaths on *cloud*; with None there is none."""
         ...
 
     async def suspend(self, uid: str, process: str, reason: str, now: datetime) -> None:

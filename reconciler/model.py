@@ -83,6 +83,22 @@ class FailBack(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Crash:
+    """
+    Instances of one group and launch configuration that died young on one cloud, one launch after the other.
+
+    *times* launches in a row came to that, the first death at *since*, the latest that counted at *last_at*. *places*
+    of the group are empty because of it.
+    """
+
+    launch_configuration: str
+    times: int
+    since: datetime
+    last_at: datetime
+    places: int
+
+
+@dataclass(frozen=True, slots=True)
 class LaunchSource:
     """What the group launches on one cloud now: the full launch configuration name and its spec."""
 
@@ -120,6 +136,8 @@ class Group:
     """Why, by name; shown to people."""
     failing_since: datetime | None = None
     """When the first launch failed after the last one that did not; None: the last one did not."""
+    crashes: Mapping[str, Crash] = field(default_factory=dict)
+    """By cloud."""
 
     def suspends(self, process: Process) -> bool:
         """True when *process* is suspended. A group being deleted goes in spite of all suspensions, as on AWS."""
@@ -156,6 +174,26 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Absence:
+    """
+    What is known of a machine that the picture lacks. Time during which the account was out of sight does not count.
+
+    *shown*: some sweep of this process did show it. *asked_since*: from then until *asked_at*, every answer to an
+    inquiry for its id came back without it. *denied_since*: from then on each said in so many words that there is no
+    such machine. *failed_at*: the latest inquiry, when nothing came back at all.
+    """
+
+    shown: bool = False
+    asked_since: datetime | None = None
+    asked_at: datetime | None = None
+    denied_since: datetime | None = None
+    failed_at: datetime | None = None
+
+
+NOTHING_KNOWN = Absence()
+
+
+@dataclass(frozen=True, slots=True)
 class AccountView:
     """
     What is known of the group's machines in one account.
@@ -180,6 +218,16 @@ class AccountView:
 
     A sweep that began earlier proves nothing about claims: the call may have had its effect after it.
     """
+    absences: Mapping[str, Absence] = field(default_factory=dict)
+    """By machine id, for the group's machines that the picture lacks."""
+    living: int = 0
+    """Machines of all groups that the picture shows and that are not on their way out."""
+    missing: int = 0
+    """Machines of all groups that were asked for by id, of late, in vain."""
+
+    def absence(self, machine_id: str | None) -> Absence:
+        """What is known of a machine that the picture lacks."""
+        return self.absences.get(machine_id or "", NOTHING_KNOWN)
 
     @property
     def held(self) -> Hold | None:

@@ -40,6 +40,7 @@ class GroupRow:
     suspended: Mapping[str, str]
     failing_since: datetime | None
     launch_failures: int
+    crashes: Mapping[str, Mapping[str, Any]]
     deleting: bool
     causes: Sequence[str]
     owed_replacements: int
@@ -70,6 +71,7 @@ _COLUMNS: tuple[sa.Column[Any], ...] = (
     groups.c.suspended,
     groups.c.failing_since,
     groups.c.launch_failures,
+    groups.c.crashes,
     groups.c.deleting,
     groups.c.causes,
     groups.c.owed_replacements,
@@ -210,6 +212,7 @@ def add(connection: sa.Connection, values: Mapping[str, Any]) -> int:
         "suspended": {},
         "failing_since": None,
         "launch_failures": 0,
+        "crashes": {},
     }
     return int(_INSERT.scalar(connection, {**fresh, "last_scaled_at": None, **values}))
 
@@ -237,6 +240,11 @@ def owe(connection: sa.Connection, group_id: int, change_by: int) -> None:
 def note_launches(connection: sa.Connection, group_id: int, failing_since: datetime | None, failures: int) -> None:
     """Nothing; launches have failed *failures* times in a row since *failing_since*. Not visible: no new version."""
     _NOTES.run(connection, [group_id], {"failing_since": failing_since, "launch_failures": failures})
+
+
+def note_crashes(connection: sa.Connection, group_id: int, crashes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Nothing; this is what is recorded of young deaths, by cloud. Not visible to AWS clients: no new version."""
+    _NOTES.run(connection, [group_id], {"crashes": crashes})
 
 
 def note_waiting(connection: sa.Connection, uid: str, waiting_on: Sequence[str]) -> None:

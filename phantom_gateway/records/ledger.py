@@ -6,8 +6,10 @@ decisions. API calls that end instances use :func:`begin_termination`, so that t
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -20,7 +22,7 @@ from phantom_gateway.records.groups import GroupRow
 from phantom_gateway.records.instances import InstanceRow
 from phantom_gateway.records.launch_configurations import LaunchSpecRecord
 from phantom_gateway.records.session import Database
-from reconciler.model import FailBack, Group, GroupRecord, Instance, InstanceState, LaunchSource
+from reconciler.model import Crash, FailBack, Group, GroupRecord, Instance, InstanceState, LaunchSource
 
 SPECS_KEPT_MAX = 1_000
 """Launch specs kept ready, at up to 16 KB each. More groups than that share fewer specs than that."""
@@ -214,6 +216,18 @@ class SqlLedger:
 
         await self._database.write(job)
 
+    async def note_crash(self, uid: str, cloud: str, crash: Crash | None, now: datetime) -> None:  # noqa: ARG002 - as above
+        """See the port."""
+
+        def job(connection: sa.Connection) -> None:
+            group = groups.by_uid(connection, uid)
+            if group is None:
+                return
+            others = {name: known for name, known in group.crashes.items() if name != cloud}
+            groups.note_crashes(connection, group.id, others if crash is None else {**others, cloud: _written(crash)})
+
+        await self._database.write(job)
+
     async def suspend(self, uid: str, process: str, reason: str, now: datetime) -> None:  # noqa: ARG002 - as above
         """See the port."""
 
@@ -273,6 +287,7 @@ class SqlLedger:
             suspended=frozenset(row.suspended),
             suspension_reasons=row.suspended,
             failing_since=row.failing_since,
+            crashes={cloud: _crash(written) for cloud, written in row.crashes.items()} if row.crashes else {},
         )
         sources = {spec.cloud: LaunchSource(spec.name, self._spec(spec), spec.created_at) for spec in specs}
         return GroupRecord(group, sources, tuple(_instance(instance) for instance in rows))
@@ -390,6 +405,17 @@ def _opened(
         "details": json.dumps({"Availability Zone": cloud}, separators=(",", ":")),
         "started_at": now,
     }
+
+
+def _written(crash: Crash) -> dict[str, Any]:
+    """*crash* as JSON can say it."""
+    return {**asdict(crash), "since": crash.since.isoformat(), "last_at": crash.last_at.isoformat()}
+
+
+def _crash(written: Mapping[str, Any]) -> Crash:
+    """What :func:`_written` wrote."""
+    times = {name: datetime.fromisoformat(written[name]) for name in ("since", "last_at")}
+    return Crash(**{**written, **times})
 
 
 def _specs_of(connection: sa.Connection, group: GroupRow) -> list[LaunchSpecRecord]:

@@ -42,6 +42,8 @@ class Document(sa.types.TypeDecorator[Any]):
         """The value."""
         if value == "[]":  # most are empty, and decoding one takes longer than finding it
             return []
+        if value == "{}":
+            return {}
         return None if value is None else json.loads(value)
 
 
@@ -154,6 +156,7 @@ groups = sa.Table(
     sa.Column("suspended", Document, nullable=False),
     sa.Column("failing_since", Moment),
     sa.Column("launch_failures", sa.Integer, nullable=False),
+    sa.Column("crashes", Document, nullable=False),
     sa.Column("deleting", sa.Boolean, nullable=False),
     sa.Column("causes", Document, nullable=False),
     sa.Column("owed_replacements", sa.Integer, nullable=False),
@@ -167,6 +170,7 @@ groups = sa.Table(
 Intent, and what AWS clients see of it. *generation* grows with every change of intent, *version* with any visible one.
 
 *suspended* maps names of processes to the reason shown. *launch_failures* have come in a row since *failing_since*.
+*crashes* maps clouds to what is recorded of instances that died young there.
 *definition*, *clouds* and *fail_back* repeat the tags of these meanings, which every pass and many requests need.
 A group being deleted keeps its row until its machines are gone, but no longer its name.
 """

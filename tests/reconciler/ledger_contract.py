@@ -6,6 +6,7 @@ under a name that begins with ``Test``.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -13,7 +14,7 @@ import pytest
 
 from backends.cloud import Machine, MachineState, Mark
 from reconciler.ledger import Ledger
-from reconciler.model import Instance, InstanceState
+from reconciler.model import Crash, Instance, InstanceState
 
 NOW = datetime(2013, 8, 19, 20, 53, 25, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=30)
@@ -369,6 +370,25 @@ class LedgerContract:
         assert dict(record.group.suspension_reasons) == {"Terminate": "a user wanted it"}
         assert record.group.failing_since is None
         assert await ledger.note_launch_failed("g-1", LATER) == (LATER, 1)
+
+    async def test_young_deaths_are_remembered_by_cloud(self, ledger: Ledger, seed: Seeder) -> None:
+        """Each cloud's record for itself, exactly, until it is forgotten; a note about a group that is gone is none."""
+        await seed.add_group("g-1", "web", 0, 10, 1, clouds=("hotel", "sierra"))
+        crash = Crash("web@hotel", 3, NOW, LATER + timedelta(microseconds=7), 2)
+        other = replace(crash, launch_configuration="web@sierra", times=1)
+
+        await ledger.note_crash("g-1", "hotel", crash, NOW)
+        await ledger.note_crash("g-1", "sierra", other, NOW)
+        await ledger.note_crash("g-0", "hotel", crash, NOW)
+        both = await ledger.read("g-1")
+        await ledger.note_crash("g-1", "sierra", None, NOW)
+        one = await ledger.read("g-1")
+
+        assert both is not None
+        assert dict(both.group.crashes) == {"hotel": crash, "sierra": other}
+        assert one is not None
+        assert dict(one.group.crashes) == {"hotel": crash}
+        assert one.group.generation == both.group.generation
 
     async def test_a_group_is_removed_only_when_it_is_deleted_and_empty(self, ledger: Ledger, seed: Seeder) -> None:
         """Its activities outlive it."""

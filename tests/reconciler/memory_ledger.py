@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from backends.cloud import LaunchSpec, Machine, MachineState
-from reconciler.model import Group, GroupRecord, Instance, InstanceState, LaunchSource, Process, RankedCloud
+from reconciler.model import Crash, Group, GroupRecord, Instance, InstanceState, LaunchSource, Process, RankedCloud
 from tests.reconciler.little_cloud import no_step
 from tests.reconciler.virtual_time import EPOCH
 
@@ -203,6 +203,14 @@ class MemoryLedger:
         assert now.tzinfo is not None
         if uid in self.groups:
             self._start_anew(uid)
+
+    async def note_crash(self, uid: str, cloud: str, crash: Crash | None, now: datetime) -> None:
+        """See the port."""
+        await self.step()
+        assert now.tzinfo is not None
+        if uid in self.groups:
+            others = {name: known for name, known in self.groups[uid].crashes.items() if name != cloud}
+            self.change_group(uid, crashes=others if crash is None else {**others, cloud: crash})
 
     async def suspend(self, uid: str, process: str, reason: str, now: datetime) -> None:
         """See the port."""

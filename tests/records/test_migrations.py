@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 
 import phantom_gateway.records
-from phantom_gateway.records import accounts, users
+from phantom_gateway.records import accounts, groups, users
 from phantom_gateway.records.session import Database, sqlite_url
 from tests.phantom_gateway.office import NOW
 
@@ -52,3 +52,31 @@ def test_accounts_come_to_a_database_with_users_in_it(old: Database) -> None:
     (account,) = old.read_now(accounts.everyone)
     assert (account.user_name, account.cloud, account.credentials_sealed) == ("alice", "hotel", "second")
     assert (account.version, account.vms, account.updated_at) == (2, 0, NOW)
+
+
+def test_groups_of_an_old_database_have_no_young_deaths_and_keep_their_tags(old: Database) -> None:
+    """The new column comes to rows that are there, and nothing that hangs on them is lost."""
+    columns = (
+        "uid, user_id, name, launch_configuration, minimum, maximum, desired, cooldown_s, zones, termination_policies, "
+        "new_instances_protected, settings, suspended, launch_failures, deleting, causes, owed_replacements, "
+        "waiting_on, generation, version, created_at"
+    )
+    row = "'g-1', 1, 'web', 'web@hotel', 0, 9, 2, 300, '[]', '[]', false, '{}', '{}', 0, false, '[]', 0, '[]', 1, 1, 0"
+
+    def populate(connection: sa.Connection) -> None:
+        connection.execute(sa.text(f"insert into groups ({columns}) values ({row})"))
+        connection.execute(sa.text("insert into tags values (1, 'clouds', 'hotel:2', false)"))
+
+    old.write_now(populate)
+    old.migrate()
+    group = old.read_now(partial(groups.by_uid, uid="g-1"))
+    crashes = {"hotel": {"times": 2}}
+    old.write_now(partial(groups.note_crashes, group_id=1, crashes=crashes))
+    noted = old.read_now(partial(groups.by_uid, uid="g-1"))
+    kept = old.read_now(lambda connection: connection.execute(sa.text("select value from tags")).scalar())
+
+    assert group is not None
+    assert group.crashes == {}
+    assert noted is not None
+    assert noted.crashes == crashes
+    assert kept == "hotel:2"
