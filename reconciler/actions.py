@@ -5,9 +5,11 @@ Owns: the vocabulary of plans. What the ledger records is done first and in the 
 clouds, side by side; then the removal of the group.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from backends.cloud import Machine
+from reconciler.model import Crash
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,30 @@ class Forgive:
 
 
 @dataclass(frozen=True, slots=True)
+class Adopt:
+    """
+    A machine of the group that no instance stands for takes a place in it: it is claimed, and the next plan binds it.
+
+    *token* is its own, *index* a free place in that launch.
+    """
+
+    cloud: str
+    machine_id: str
+    token: str
+    index: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteCrash:
+    """Remember that what is launched on this cloud dies young; None: forget it."""
+
+    cloud: str
+    crash: Crash | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reap:
     """Terminate machines that bear the group's mark while nothing in the ledger stands for them: they are leaks."""
 
@@ -110,7 +136,21 @@ class RemoveGroup:
     because: str
 
 
-Action = Bind | Promote | Bury | Abandon | Retire | Dismiss | Resend | Launch | Forgive | Reap | RemoveGroup
+Action = (
+    Bind
+    | Promote
+    | Bury
+    | Abandon
+    | Retire
+    | Dismiss
+    | Resend
+    | Launch
+    | Forgive
+    | Adopt
+    | NoteCrash
+    | Reap
+    | RemoveGroup
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +159,11 @@ class Plan:
     What to do now, when to look again, and what is being waited for.
 
     *recheck_s* None: only a change can make a difference. *look_at*: accounts whose next sweep this group needs soon.
+    *inquiries*: the machines, by cloud, that are to be asked for by id then, should the sweep lack them.
     """
 
     actions: tuple[Action, ...] = ()
     recheck_s: float | None = None
     waiting_on: tuple[str, ...] = ()
     look_at: frozenset[str] = frozenset()
+    inquiries: Mapping[str, frozenset[str]] = field(default_factory=dict)

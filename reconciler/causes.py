@@ -99,6 +99,18 @@ def impaired(at: datetime) -> str:
     return _sentence(at, "an instance was taken out of service in response to an EC2 instance status checks failure")
 
 
+def died_young(at: datetime, times: int, until: datetime) -> str:
+    """Sentence: launches in a row came to nothing, so the next one waits. No words of AWS: it launches at once."""
+    next_one = f"the next launch waits until {stamp(until)}" if until > at else "the next launch is made at once"
+    launches = "1 launch" if times == 1 else f"{times} launches in a row"
+    return _sentence(at, f"{launches} came to an instance that died young, and {next_one}")
+
+
+def adopted(at: datetime, machine_id: str) -> str:
+    """Sentence: a machine of the group that nobody knew of any more takes a place in it. No words of AWS."""
+    return _sentence(at, f"machine {machine_id} of the group was found, and takes a place in it again")
+
+
 def said_unhealthy(at: datetime) -> str:
     """Sentence: SetInstanceHealth called it unhealthy."""
     return _sentence(at, "an instance was taken out of service in response to a user health-check")
@@ -129,6 +141,13 @@ def launches_suspended(since: datetime, attempts: int, said: str) -> str:
     """Reason of a suspension that no user asked for; AWS calls it administrative, too."""
     why = f"Administrative suspension: {attempts} launches failed in a row since {stamp(since)}, the last one: "
     return why + _cut(said, CAUSE_LENGTH_MAX - len(why))
+
+
+def crashes_suspended(since: datetime, times: int) -> str:
+    """The same, where machines came up and died young each time."""
+    return (
+        f"Administrative suspension: {times} launches in a row since {stamp(since)} came to instances that died young"
+    )
 
 
 def launch_failed(said: str) -> str:

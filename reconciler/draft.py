@@ -9,7 +9,7 @@ from datetime import datetime
 
 from backends.cloud import Machine
 from reconciler import actions, health
-from reconciler.model import AccountView, GroupView, Instance, InstanceState, Process
+from reconciler.model import AccountView, Crash, GroupView, Instance, InstanceState, Process
 
 RECHECK_S_MIN = 0.01
 """A timer may fire a hair before the wall clock agrees; without a floor the pass would spin until it does."""
@@ -40,6 +40,14 @@ class Draft:
         self.owed = view.group.owed_replacements
         self.moving: tuple[str, str] | None = None
         """From which cloud to which this plan brings an instance home."""
+        self.serving: set[int] = {i.key for i in view.instances if i.state is InstanceState.IN_SERVICE}
+        """Instances in service once the plan is carried out, those that leave it not taken off."""
+        self.adopted: dict[str, set[str]] = defaultdict(set)
+        """Machine ids by cloud that take a place in the group by this plan."""
+        self.indices: dict[tuple[str, str], set[int]] = defaultdict(set)
+        """Places in launches, by cloud and token, that adopted machines take."""
+        self.crashes: dict[str, Crash] = dict(view.group.crashes)
+        self._inquiries: dict[str, set[str]] = defaultdict(set)
         self._born: set[int] = set()
         self._actions: list[actions.Action] = []
         self._waiting_on: dict[str, None] = {}
@@ -89,8 +97,26 @@ class Draft:
                 self.owed += action.replace
             case actions.Forgive():
                 self.owed -= action.count
+            case actions.Promote():
+                self.serving.add(action.instance_key)
+            case actions.Adopt():
+                self.adopted[action.cloud].add(action.machine_id)
+                self.indices[action.cloud, action.token].add(action.index)
+            case actions.NoteCrash():
+                self._note_crash(action)
             case _:
                 pass
+
+    def _note_crash(self, action: actions.NoteCrash) -> None:
+        if action.crash is None:
+            del self.crashes[action.cloud]
+        else:
+            self.crashes[action.cloud] = action.crash
+
+    @property
+    def missing(self) -> int:
+        """Empty places of the group, without those that machines are adopted for; negative: a surplus."""
+        return self.desired - len(self.counting) - sum(len(taken) for taken in self.adopted.values())
 
     def wait(self, sentence: str) -> None:
         """Nothing; the plan says that it waits for this, once."""
@@ -108,6 +134,11 @@ class Draft:
         """Nothing; the next sweep of *cloud* decides something here."""
         self._look_at.add(cloud)
 
+    def inquire(self, cloud: str, machine_id: str) -> None:
+        """Nothing; the next sweep of *cloud* asks for this machine by its id, should it lack it."""
+        self._inquiries[cloud].add(machine_id)
+        self.look_at(cloud)
+
     def again_at(self, when: datetime | None) -> None:
         """Nothing; the same view would mean something else at *when*."""
         if when is not None:
@@ -124,4 +155,7 @@ class Draft:
         """The finished plan."""
         soonest = min(self._again_at, default=None)
         recheck_s = None if soonest is None else max(RECHECK_S_MIN, (soonest - self.now).total_seconds())
-        return actions.Plan(tuple(self._actions), recheck_s, tuple(self._waiting_on), frozenset(self._look_at))
+        inquiries = {cloud: frozenset(wanted) for cloud, wanted in self._inquiries.items()}
+        return actions.Plan(
+            tuple(self._actions), recheck_s, tuple(self._waiting_on), frozenset(self._look_at), inquiries
+        )

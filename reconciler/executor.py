@@ -49,6 +49,9 @@ class Executor:
         """
         outcome = Outcome()
         retiring = {i.key for i in view.instances if i.state is InstanceState.TERMINATING}
+        for note in (action for action in plan.actions if isinstance(action, actions.NoteCrash)):
+            # First, because a death that is on record is not seen again: its launch would count as a good one.
+            await self._launcher.note_crash(view.group.uid, note.cloud, note.crash)
         for kind, group in groupby(plan.actions, key=type):
             await self._record(view, kind, list(group), accounts, retiring, outcome)
         async with asyncio.TaskGroup() as calls:
@@ -107,8 +110,20 @@ class Executor:
             log.info("instance.retired", extra={"group_uid": uid, "instance_keys": done, "because": because[0]})
             retiring.update(done)
             outcome.again |= bool(done)
+        elif kind is actions.Adopt:
+            await self._adopt(view, [a for a in batch if isinstance(a, actions.Adopt)], outcome)
         elif kind is actions.Forgive:
             await self._ledger.forgive(uid, sum(a.count for a in batch if isinstance(a, actions.Forgive)), now)
+
+    async def _adopt(self, view: GroupView, adoptions: Sequence[actions.Adopt], outcome: Outcome) -> None:
+        """Nothing; a claim waits for each machine, which the picture shows: the next plan binds the two."""
+        group = view.group
+        for adoption in adoptions:
+            place, now = (adoption.token, adoption.index), self._clock()
+            await self._ledger.claim(group.uid, group.generation, adoption.cloud, [place], [adoption.because], 0, now)
+            extra = {"group_uid": group.uid, "cloud": adoption.cloud, "machine_ids": [adoption.machine_id]}
+            log.warning("machine.adopted", extra=extra | {"because": adoption.because})
+        outcome.again = True
 
     async def _dismiss(
         self, view: GroupView, account: Account, cloud: str, keys: Sequence[int], outcome: Outcome

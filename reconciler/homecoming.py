@@ -5,7 +5,7 @@ Owns: when an instance moves, and which. Does not own: where its replacement goe
 step launches it in the same plan. A home that refuses it is held back after that, so the next move waits ever longer.
 """
 
-from reconciler import actions, causes, health, placement, settlement, victims
+from reconciler import actions, causes, crashloop, health, placement, settlement, victims
 from reconciler.draft import Draft
 from reconciler.model import FailBack, Instance, InstanceState, Process
 
@@ -44,7 +44,8 @@ def _traveller(draft: Draft, away: str) -> Instance | None:
 
 def _move(draft: Draft, traveller: Instance, rank: int) -> None:
     """Nothing; *traveller* is retired when one of the clouds before *rank* would launch in its place."""
-    placed = placement.place(draft.view, 1, draft.per_cloud(), draft.group.clouds[:rank])
+    seen = crashloop.limited(draft.view, draft.crashes, 0, draft.now)
+    placed = placement.place(seen, 1, draft.per_cloud(), draft.group.clouds[:rank])
     draft.again_at(placed.again_at)
     if not placed.counts:
         # A home at its limit is no news; one that is held back or silent is what the group waits for.

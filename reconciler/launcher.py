@@ -19,7 +19,7 @@ from reconciler import actions, causes, identity, placement, settlement
 from reconciler.accounts import Account
 from reconciler.backoff import Backoff
 from reconciler.ledger import Ledger
-from reconciler.model import Group, GroupRecord, GroupView, Hold, Instance, Process
+from reconciler.model import Crash, Group, GroupRecord, GroupView, Hold, Instance, Process
 from reconciler.outcome import CALL_RETRY_S, Outcome
 from reconciler.turnstile import Turnstiles
 
@@ -159,6 +159,15 @@ class Launcher:
         if bound:
             await self._note_launched(view.group)
         return bound
+
+    async def note_crash(self, uid: str, cloud: str, crash: Crash | None) -> None:
+        """Nothing; it is remembered, and a group whose machines die young for too long launches no more."""
+        now = self._clock()
+        await self._ledger.note_crash(uid, cloud, crash, now)
+        if crash is not None and crash.times >= SUSPEND_ATTEMPTS_MIN and now - crash.since >= SUSPEND_AFTER:
+            why = causes.crashes_suspended(crash.since, crash.times)
+            await self._ledger.suspend(uid, Process.LAUNCH, why, now)
+            log.warning("group.suspended", extra={"group_uid": uid, "reason": why})
 
     async def _claim(self, view: GroupView, action: actions.Launch, count: int, account: Account) -> list[Instance]:
         group = view.group

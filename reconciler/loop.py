@@ -197,7 +197,7 @@ class Reconciler:
             self._noted[uid] = plan.waiting_on
         for name in sorted(plan.look_at | outcome.look_at):
             if name in accounts:
-                self._sweeper(accounts[name]).ask(uid)
+                self._sweeper(accounts[name]).ask(uid, plan.inquiries.get(name, ()))
         self._requeue(uid, plan.recheck_s, outcome)
 
     def _requeue(self, uid: str, recheck_s: float | None, outcome: Outcome) -> None:
@@ -230,18 +230,24 @@ class Reconciler:
                 self._turnstiles.of(account).waiting.add(view.group.uid)
 
     def _seen(self, record: GroupRecord, name: str, account: Account, now: datetime) -> AccountView:
-        group, picture = record.group, self._sweeper(account).picture
+        group, sweeper = record.group, self._sweeper(account)
+        picture = sweeper.picture
         turnstile = self._turnstiles.of(account)
         bound = {i.machine_id for i in record.instances if i.cloud == name and i.machine_id is not None}
+        machines = picture.machines(group.uid, bound)
+        lacking = bound.difference(machine.machine_id for machine in machines)
         return AccountView(
             traits=account.traits,
             swept_at=picture.swept_at,
             blind=picture.blind,
-            machines=picture.machines(group.uid, bound),
+            machines=machines,
             hold=self._launcher.hold(record, name, account, now),
             breaker=turnstile.hold(group.uid, now),
             limits=turnstile.limits(now),
             calls_cut_at=self._launcher.calls_cut_at(group.uid, name),
+            absences={machine_id: sweeper.absences.of(machine_id) for machine_id in lacking},
+            living=picture.living_count,
+            missing=len(sweeper.absences),
         )
 
     def _watch(self, accounts: Iterable[Account]) -> None:

@@ -5,12 +5,11 @@ Owns: the order of the steps, and the steps that compare desired with actual. Wh
 nothing here depends on its being exact, because the ledger and the clouds check again when the plan is carried out.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections import defaultdict
 from datetime import datetime, timedelta
 
 from backends.cloud import MachineState
-from reconciler import actions, causes, health, homecoming, placement, settlement, victims
+from reconciler import actions, causes, crashloop, deaths, health, homecoming, placement, settlement, victims
 from reconciler.draft import Draft
 from reconciler.model import AccountView, GroupView, Instance, InstanceState, Process
 
@@ -26,9 +25,6 @@ TERMINATE_RESEND_S = 60.0
 DISMISS_BATCH_MAX = 50
 """Machines in one terminate call. Higher: one refused call holds up more. Lower: more calls."""
 
-FREEZE_SHARE = 0.2
-"""Karpenter's figure for node repair: more deaths at once than this share say more about us than about them."""
-
 CEILING_FACTOR = 2
 CEILING_EXTRA = 2
 """
@@ -42,8 +38,9 @@ def plan(view: GroupView, now: datetime) -> actions.Plan:
     draft = Draft(view, now)
     settlement.settle(draft)
     promote(draft)
-    judge(draft)
+    deaths.judge(draft)
     settlement.retry(draft)
+    settlement.adopt(draft)
     trim(draft)
     homecoming.bring_home(draft)
     dismiss(draft)
@@ -61,28 +58,6 @@ def promote(draft: Draft) -> None:
             continue
         if draft.sighted(instance.cloud) is not None:
             draft.do(actions.Promote(instance.key, f"{instance.cloud} shows {machine.machine_id} running"))
-
-
-def judge(draft: Draft) -> None:
-    """Nothing; what the cloud calls dead leaves the ledger, what we conclude or were told is retired."""
-    dead: list[tuple[Instance, health.Dead]] = []
-    for instance in draft.counting.values():
-        if instance.state is InstanceState.CLAIMED:
-            continue
-        verdict = health.judge(instance, draft.view.accounts.get(instance.cloud), draft.machine(instance), draft.now)
-        match verdict:
-            case health.Alive():
-                draft.again_at(verdict.again_at)
-            case health.Unknown():
-                _await_news(draft, instance, verdict)
-            case health.Dead() if verdict.concluded and draft.halted(Process.HEALTH_CHECK):
-                pass
-            case health.Dead():
-                dead.append((instance, verdict))
-    draft.ailing = {instance.key for instance, _ in dead}
-    frozen = _frozen(draft, dead)
-    certain = [(instance, verdict) for instance, verdict in dead if instance.key not in frozen]
-    _take_out(draft, certain)
 
 
 def trim(draft: Draft) -> None:
@@ -123,7 +98,7 @@ def dismiss(draft: Draft) -> None:
 
 def fill(draft: Draft) -> None:
     """Nothing; missing instances are launched, replacements first, within the limits."""
-    missing = draft.desired - len(draft.counting)
+    missing = draft.missing
     stale = draft.owed - max(0, missing)
     if stale > 0 and not draft.group.deleting:
         draft.do(actions.Forgive(stale, "the capacity that they were for is not wanted any more"))
@@ -133,7 +108,8 @@ def fill(draft: Draft) -> None:
     wanted = min(missing, LAUNCHES_PER_PASS_MAX, _headroom(draft, missing))
     if wanted <= 0:
         return
-    placed = placement.place(draft.view, wanted, draft.per_cloud())
+    seen = crashloop.limited(draft.view, draft.crashes, missing, draft.now)
+    placed = placement.place(seen, wanted, draft.per_cloud())
     for reason in placed.reasons:
         draft.wait(reason)
     for cloud in placed.unseen:
@@ -175,55 +151,11 @@ def _unheard(draft: Draft) -> int:
     )
 
 
-def _await_news(draft: Draft, instance: Instance, verdict: health.Unknown) -> None:
-    account = draft.sighted(instance.cloud)
-    if account is not None and verdict.again_at is not None:
-        draft.sweep_from(instance.cloud, verdict.again_at)
-
-
-def _frozen(draft: Draft, dead: Iterable[tuple[Instance, health.Dead]]) -> set[int]:
-    """Keys of the deaths that are not believed: too many on one cloud at once, and nobody said so."""
-    concluded: dict[str, list[int]] = defaultdict(list)
-    for instance, verdict in dead:
-        if verdict.concluded:
-            concluded[instance.cloud].append(instance.key)
-    bound = Counter(i.cloud for i in draft.view.instances if i.state.counts and i.state is not InstanceState.CLAIMED)
-    frozen: set[int] = set()
-    for cloud, keys in concluded.items():
-        if len(keys) > 1 and len(keys) > FREEZE_SHARE * bound[cloud] and not draft.group.deleting:
-            frozen.update(keys)
-            draft.wait(
-                f"{len(keys)} of {bound[cloud]} instances on {cloud} look dead at once and {cloud} does not say so: "
-                "none is replaced"
-            )
-    return frozen
-
-
 def _why_launched(draft: Draft, count: int) -> str:
     if draft.moving is not None:
         return causes.coming_home(draft.now, *draft.moving)
     before = len(draft.counting)
     return causes.join((*draft.group.causes, causes.growing(draft.now, before, before + count)))
-
-
-def _take_out(draft: Draft, dead: list[tuple[Instance, health.Dead]]) -> None:
-    # What the cloud calls dead leaves the ledger whatever is suspended: nothing of it is left to be kept.
-    spared = not all(verdict.said_by_cloud for _, verdict in dead) and (
-        draft.halted(Process.TERMINATE) or draft.halted(Process.REPLACE_UNHEALTHY)
-    )
-    dead = [(instance, verdict) for instance, verdict in dead if verdict.said_by_cloud or not spared]
-    # While ReplaceUnhealthy is suspended, AWS fills the gap that a death leaves like any other.
-    replacing = not draft.group.suspends(Process.REPLACE_UNHEALTHY)
-    # Only as many replacements are owed as will be missing: a death within a surplus is no loss.
-    missing = max(0, draft.desired - len(draft.counting))
-    room = draft.desired - (len(draft.counting) - len(dead)) - min(draft.owed, missing)
-    for instance, verdict in dead:
-        replace = replacing and room > 0
-        room -= replace
-        if verdict.said_by_cloud:
-            draft.do(actions.Bury(instance.key, replace, verdict.cause))
-        elif not draft.group.deleting:
-            draft.do(actions.Retire(instance.key, replace, verdict.cause))
 
 
 def _move_excess(draft: Draft) -> None:
@@ -236,7 +168,8 @@ def _move_excess(draft: Draft) -> None:
         if draft.halted(Process.TERMINATE) or draft.halted(Process.LAUNCH):
             return
         missing = draft.desired - len(draft.counting)
-        room = placement.place(draft.view, missing + excess, draft.per_cloud()).total - missing
+        seen = crashloop.limited(draft.view, draft.crashes, missing, draft.now)
+        room = placement.place(seen, missing + excess, draft.per_cloud()).total - missing
         here = [i for i in draft.counting.values() if i.cloud == ranked.name]
         moving = min(excess, room, LAUNCHES_PER_PASS_MAX - missing)
         for victim in victims.choose(here, moving, draft.group, draft.now, draft.ailing):
@@ -272,10 +205,16 @@ def _must_be_told(draft: Draft, instance: Instance, account: AccountView) -> boo
 
 
 def _bury_absent(draft: Draft, instance: Instance, account: AccountView, sent_at: datetime) -> None:
-    due = max(sent_at, health.visible_from(instance, account))
+    """Nothing; what was told to end and is not shown is buried, later if it never was shown: it may come to light."""
+    hidden = not health.was_shown(instance, account)
+    due = (
+        sent_at + timedelta(seconds=health.DENIED_S) if hidden else max(sent_at, health.visible_from(instance, account))
+    )
     if account.swept_at is not None and account.swept_at > due:
         draft.do(actions.Bury(instance.key, replace=False, because=f"{instance.cloud} does not show it any more"))
     else:
+        if hidden:
+            draft.wait(f"{instance.machine_id} was told to end, and {instance.cloud} has never shown it")
         draft.sweep_from(instance.cloud, due)
 
 

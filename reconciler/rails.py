@@ -6,6 +6,7 @@ Owns: the list of prohibitions, written without a line of the planner's code, so
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 
 from backends.cloud import Machine, MachineState
 from reconciler import actions
@@ -13,6 +14,10 @@ from reconciler.model import AccountView, FailBack, GroupView, Instance, Instanc
 
 LAUNCHES_MAX = 1000
 """In one plan, resent ones aside. The planner has the same limit for its own reasons."""
+
+MISSING_FEW = 2
+DENIED_FOR = timedelta(minutes=5)
+"""What it takes to believe a cloud that many machines do not exist; the planner's figures, for the same reasons."""
 
 GONE = (MachineState.TERMINATED, MachineState.SHUTTING_DOWN)
 
@@ -69,6 +74,7 @@ def check(view: GroupView, plan: actions.Plan) -> None:
         *_halted(known, plan),
         *_scale_in(known, plan),
         *_mass_retirement(known, plan),
+        *_adoption(known, plan),
         *_removal(known, plan),
     ]
     if breaches:
@@ -202,6 +208,7 @@ def _amounts(known: _Known, plan: actions.Plan, launches: list[actions.Launch]) 
     if new > LAUNCHES_MAX:
         yield f"{new} launches in one plan"
     counting = Counter(instance.cloud for instance in _staying(known, plan))
+    counting.update(action.cloud for action in plan.actions if isinstance(action, actions.Adopt))
     for launch in launches:
         counting[launch.cloud] += launch.count
     if counting.total() > known.view.group.desired:
@@ -282,17 +289,69 @@ def _mass_retirement(known: _Known, plan: actions.Plan) -> Iterator[str]:
         return
     replaced: Counter[str] = Counter()
     for action in plan.actions:
-        instance = known.instance(action.instance_key) if isinstance(action, actions.Retire) else None
-        if not isinstance(action, actions.Retire) or instance is None or not action.replace:
+        if not isinstance(action, actions.Retire | actions.Bury):
             continue
-        if known.sighted(instance.cloud) is None:
+        instance = known.instance(action.instance_key)
+        if instance is None or (isinstance(action, actions.Retire) and not action.replace):
+            continue
+        if action.replace and known.sighted(instance.cloud) is None:
             yield f"replacement of instance {instance.key} on {instance.cloud}, which cannot be seen"
-        if instance.healthy:
+        if _is_conclusion(known, instance):
             replaced[instance.cloud] += 1
     for cloud, count in replaced.items():
         bound = [i for i in known.view.instances if i.cloud == cloud and i.machine_id is not None and i.state.counts]
         if count > 1 and 5 * count > len(bound):
             yield f"{count} of {len(bound)} instances on {cloud} replaced at once on a conclusion"
+
+
+def _is_conclusion(known: _Known, instance: Instance) -> bool:
+    """True when nobody said that this instance ends: no user, nor its cloud, nor the state it came up in."""
+    account, machine = known.view.accounts.get(instance.cloud), known.machine(instance)
+    if not instance.healthy or not instance.state.counts or account is None:
+        return False
+    if machine is not None:
+        born_broken = instance.state is InstanceState.PENDING and machine.state is MachineState.ERROR
+        return machine.state not in GONE and not born_broken
+    absence = account.absence(instance.machine_id)
+    if absence.denied_since is None or absence.asked_at is None or account.living < 1:
+        return True
+    # 45 of a hundred missing are 9 for each 11 that live.
+    few = account.missing <= MISSING_FEW or 11 * account.missing <= 9 * account.living
+    return not few or absence.asked_at - absence.denied_since < DENIED_FOR
+
+
+def _adoption(known: _Known, plan: actions.Plan) -> Iterator[str]:
+    adoptions = [action for action in plan.actions if isinstance(action, actions.Adopt)]
+    if not adoptions:
+        return
+    claimed = {(i.cloud, i.token) for i in known.view.instances if i.state is InstanceState.CLAIMED}
+    taken = {(i.cloud, i.machine_id) for i in known.view.instances}
+    places = {(i.cloud, i.token, i.index) for i in known.view.instances}
+    for action in adoptions:
+        account = known.sighted(action.cloud)
+        shown = {} if account is None else {machine.machine_id: machine for machine in account.machines}
+        machine = shown.get(action.machine_id)
+        if machine is None or not known.ours(machine) or machine.mark is None or machine.mark.token != action.token:
+            yield f"Adopt of {action.machine_id}, which does not bear the group's mark"
+        elif machine.state not in {MachineState.RUNNING, MachineState.PENDING}:
+            yield f"Adopt of {action.machine_id}, which does not run"
+        is_awaited = (action.cloud, action.token) in claimed and not _given_up(known, plan, action)
+        if (action.cloud, action.machine_id) in taken or is_awaited:
+            yield f"Adopt of {action.machine_id}, for which an instance stands"
+        if (action.cloud, action.token, action.index) in places:
+            yield f"Adopt of {action.machine_id} into a place that is taken"
+        taken.add((action.cloud, action.machine_id))
+        places.add((action.cloud, action.token, action.index))
+    serving = [i for i in _staying(known, plan) if i.state is InstanceState.IN_SERVICE]
+    if known.view.group.deleting or len(adoptions) > max(0, known.view.group.desired - len(serving)):
+        yield f"{len(adoptions)} machines adopted where {len(serving)} of {known.view.group.desired} serve"
+
+
+def _given_up(known: _Known, plan: actions.Plan, adoption: actions.Adopt) -> bool:
+    """True when every claim of the adopted machine's launch is bound or abandoned by the same plan."""
+    settled = {key for a in plan.actions if isinstance(a, actions.Bind | actions.Abandon) for key in _keys(a)}
+    claims = [i for i in known.view.instances if (i.cloud, i.token) == (adoption.cloud, adoption.token)]
+    return all(i.key in settled for i in claims if i.state is InstanceState.CLAIMED)
 
 
 def _removal(known: _Known, plan: actions.Plan) -> Iterator[str]:
@@ -310,7 +369,14 @@ def _keys(action: actions.Action) -> tuple[int, ...]:
             return (action.instance_key,)
         case actions.Abandon() | actions.Dismiss() | actions.Resend():
             return action.instance_keys
-        case actions.Launch() | actions.Forgive() | actions.Reap() | actions.RemoveGroup():
+        case (
+            actions.Launch()
+            | actions.Forgive()
+            | actions.Adopt()
+            | actions.NoteCrash()
+            | actions.Reap()
+            | actions.RemoveGroup()
+        ):
             return ()
 
 
@@ -340,7 +406,7 @@ def _proven_gone(known: _Known, instance: Instance) -> bool:
     if machine is not None:
         return machine.state in GONE
     if instance.state is not InstanceState.TERMINATING:
-        return False
+        return account.absence(instance.machine_id).asked_at is not None
     return instance.machine_id is None or (
         instance.terminate_sent_at is not None and account.swept_at > instance.terminate_sent_at
     )

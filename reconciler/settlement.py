@@ -1,15 +1,16 @@
 """
 What became of launches: claims against the machines that sweeps show, and machines that nobody claimed.
 
-Owns: the proof that a claim came to something or to nothing, and the list of leaks. Four of the planner's steps.
+Owns: the proof that a claim came to something or to nothing, and the list of leaks. Five of the planner's steps.
 """
 
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from backends.cloud import Machine, MachineState
-from reconciler import actions
+from reconciler import actions, causes
 from reconciler.draft import Draft
 from reconciler.model import AccountView, Instance, Process
 
@@ -98,6 +99,31 @@ def proof_from(claims: Sequence[Instance], account: AccountView, *, weak: bool) 
     return since + timedelta(seconds=account.traits.visible_after_s)
 
 
+def adopt(draft: Draft) -> None:
+    """
+    Nothing; machines old enough to be leaks, and needed, take places in the group again.
+
+    They come back from wherever they were hidden, or the ledger from a backup. One that runs is worth more than one
+    that is still to come up: what is too many then, a scale-in takes.
+    """
+    if draft.group.deleting:
+        return
+    held = draft.per_cloud()
+    for ranked in draft.group.clouds:
+        if ranked.name not in draft.machines or ranked.name not in draft.view.record.sources:
+            continue
+        if not _believed(draft, ranked.name):
+            continue
+        for machine in sorted(strays(draft, ranked.name), key=lambda stray: stray.state is not MachineState.RUNNING):
+            is_full = ranked.cap is not None and held[ranked.name] >= ranked.cap
+            if machine.mark is None or is_full or not _is_needed(draft, machine):
+                continue
+            index = _free_index(draft, ranked.name, machine.mark.token, machine.index)
+            because = causes.adopted(draft.now, machine.machine_id)
+            draft.do(actions.Adopt(ranked.name, machine.machine_id, machine.mark.token, index, because))
+            held[ranked.name] += 1
+
+
 def reap(draft: Draft) -> None:
     """Nothing; machines that bear the group's mark and that no instance stands for are terminated."""
     unclaimed = {name: strays(draft, name) for name in sorted(draft.machines) if _believed(draft, name)}
@@ -129,8 +155,27 @@ def strays(draft: Draft, cloud: str) -> list[Machine]:
         and machine.mark.group_uid == draft.group.uid
         and machine.state not in OVER
         and machine.machine_id not in draft.bound[cloud]
+        and machine.machine_id not in draft.adopted[cloud]
         and machine.mark.token not in awaited
     ]
+
+
+def _is_needed(draft: Draft, machine: Machine) -> bool:
+    """True when the group is better off with this stray machine than without it."""
+    if draft.now < machine.launched_at + timedelta(seconds=REAP_AFTER_S):
+        return False
+    if machine.state is MachineState.PENDING:
+        return draft.missing > 0
+    adopted = sum(len(machine_ids) for machine_ids in draft.adopted.values())
+    serving = sum(key in draft.serving for key in draft.counting)
+    return machine.state is MachineState.RUNNING and serving + adopted < draft.desired
+
+
+def _free_index(draft: Draft, cloud: str, token: str, own: int | None) -> int:
+    """The machine's own place in its launch, or the first that no instance has."""
+    taken = {i.index for i in draft.view.instances if (i.cloud, i.token) == (cloud, token)}
+    taken |= draft.indices[cloud, token]
+    return own if own is not None and own not in taken else next(i for i in itertools.count() if i not in taken)
 
 
 def _believed(draft: Draft, cloud: str) -> bool:

@@ -10,11 +10,12 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 
-from backends.cloud import Machine, MachineState, Sweep
+from backends.cloud import Inquiry, Machine, MachineState, Sweep
 from backends.errors import CloudError, Throttled
+from reconciler.absences import Absences
 from reconciler.accounts import Account
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,9 @@ SWEEP_RETRY_S_MAX = 30.0
 
 CONFIRM_S = 2.0
 """Pause before a suspicious empty answer is checked. Shorter: the same hiccup is seen twice. Longer: blind longer."""
+
+INQUIRIES_MAX = 500
+"""Machines asked for by id after one sweep; more wait for the next. Higher: a sweep of a lost account takes longer."""
 
 LISTEN_RETRY_S = 5.0
 """Pause after a cloud failed to announce changes; sweeps go on meanwhile, so nothing is missed, only later."""
@@ -57,6 +61,11 @@ class Picture:
         return self.by_group.get(uid, ()) + tuple(m for m in self.unmarked if m.machine_id in bound)
 
     @property
+    def living_count(self) -> int:
+        """How many machines it shows that are not on their way out."""
+        return sum(self.living.values())
+
+    @property
     def has_living(self) -> bool:
         """True when it shows any machine that is not on its way out."""
         return bool(self.living)
@@ -76,12 +85,16 @@ class Sweeper:
     ) -> None:
         self.account = account
         self.picture = Picture()
+        self.absences = Absences()
         self._gateway_id = gateway_id
         self._tell = tell
         self._clock = clock
         self._random = random
         self._interval_s = interval_s
         self._asking: set[str] = set()
+        self._wanted: set[str] = set()
+        self._unlisted: set[str] = set()
+        """Machines that sweeps lack and inquiries show: they are asked for after every sweep, until it shows them."""
         self._bell = asyncio.Event()
         self._failures = 0
         self._empty_once = False
@@ -90,9 +103,14 @@ class Sweeper:
         """Nothing; the next sweep begins as soon as it may. A blind account keeps to its pace: kicks do not heal."""
         self._bell.set()
 
-    def ask(self, uid: str) -> None:
-        """Nothing; the group *uid* is told of the next sweep that begins from now on, whatever it shows."""
+    def ask(self, uid: str, machine_ids: Collection[str] = ()) -> None:
+        """
+        Nothing; the group *uid* is told of the next sweep that begins from now on, whatever it shows.
+
+        Should it lack some of *machine_ids*, the cloud is asked for them by id.
+        """
         self._asking.add(uid)
+        self._wanted.update(machine_ids)
         self.kick()
 
     async def run(self) -> None:
@@ -143,13 +161,45 @@ class Sweeper:
             return self._lose_sight(f"its adapter failed: {type(error).__name__}", asked)
         if not sweep.complete:
             return self._lose_sight("its answer was incomplete", asked)
-        if not sweep.machines and self.picture.has_living and not self._empty_once:
+        if not sweep.machines and self.picture.has_living and not self._empty_once and not self._unlisted:
             # Clouds answer an empty list when they lose their database or their mind; all dead at once is rarer.
             self._lose_sight("it shows no machine where it had some; looking again", asked)
             self._empty_once = True
             return CONFIRM_S
-        self._believe(sweep, asked)
+        self._believe(await self._completed(sweep), asked)
         return self._interval_s
+
+    async def _completed(self, sweep: Sweep) -> Sweep:
+        """*sweep* with the machines that it lacks and that the cloud shows when it is asked for them by id."""
+        before, shown = self.picture, {machine.machine_id for machine in sweep.machines}
+        wanted = sorted((self._wanted | self._unlisted) - shown)[:INQUIRIES_MAX]
+        self._wanted = set()
+        at = self._clock()
+        inquiry = await self._inquire(wanted) if wanted else Inquiry()
+        found = () if inquiry is None else tuple(m for m in inquiry.machines if m.machine_id in wanted)
+        self._unlisted = {machine.machine_id for machine in found if machine.state not in _OVER}
+        shown |= {machine.machine_id for machine in found}
+        was_seen = before.blind is None or before.swept_at is None
+        out_of_sight = timedelta() if was_seen else sweep.started_at - (before.swept_at or sweep.started_at)
+        self.absences.swept(shown, sweep.started_at, out_of_sight)
+        absent = [machine_id for machine_id in wanted if machine_id not in shown]
+        if inquiry is None:
+            self.absences.failed(absent, at)
+        else:
+            self.absences.answered(absent, inquiry.denied, at)
+        return replace(sweep, machines=sweep.machines + found)
+
+    async def _inquire(self, machine_ids: Collection[str]) -> Inquiry | None:
+        """The cloud's answer, or None when there was none: that says nothing, and blinds nobody."""
+        extra = {"account": self.account.key}
+        try:
+            async with asyncio.timeout(SWEEP_DEADLINE_S):
+                return await self.account.cloud.inquire(list(machine_ids))
+        except (CloudError, TimeoutError) as error:
+            log.warning("sweep.not_answered", extra=extra | {"reason": str(error) or type(error).__name__})
+        except Exception:  # one broken adapter must not end the watch over the other accounts
+            log.exception("sweep.broken", extra=extra)
+        return None
 
     def _believe(self, sweep: Sweep, asked: set[str]) -> None:
         before = self.picture

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from backends.cloud import CloudTraits, LaunchSpec, Machine, MachineState, Mark, Probe, Sweep
+from backends.cloud import CloudTraits, Inquiry, LaunchSpec, Machine, MachineState, Mark, Probe, Sweep
 from backends.errors import Ambiguous, CloudError, NoCapacity, Unreachable
 
 TRAITS = CloudTraits(token_is_idempotent=True, launch_batch_max=5, visible_after_s=2.0)
@@ -58,10 +58,18 @@ class LittleCloud:
     incomplete: bool = False
     empty_sweeps: int = 0
     forgets_dead: bool = False
+    hides: set[str] = field(default_factory=set)
+    """Machines that sweeps leave out, though they live."""
+    denies: set[str] = field(default_factory=set)
+    """Machines that are denied to whoever asks for them by id, though they live."""
+    says_no: bool = True
+    """Asked for a machine that it does not have, it says so; otherwise it answers without it."""
+    inquiry_error: Exception | None = None
     ignored_terminations: int = 0
     lives: list[Life] = field(default_factory=list)
     launches: int = 0
     sweeps: int = 0
+    inquiries: int = 0
     terminations: int = 0
 
     async def sweep(self) -> Sweep:
@@ -73,10 +81,30 @@ class LittleCloud:
             raise Unreachable(self.blind)
         born = [life for life in self.lives if life.born_at <= self.now()]
         shown = [self._machine(life) for life in born if life.died_at is None or not self.forgets_dead]
+        shown = [machine for machine in shown if machine.machine_id not in self.hides]
         if self.empty_sweeps:
             self.empty_sweeps -= 1
             shown = []
         return Sweep(tuple(shown), not self.incomplete, started_at)
+
+    async def inquire(self, machine_ids: Sequence[str]) -> Inquiry:
+        """See the contract. A machine that sweeps leave out, though it lives, is known by its id."""
+        self.inquiries += 1
+        await self._pass_time()
+        if self.blind is not None:
+            raise Unreachable(self.blind)
+        if self.inquiry_error is not None:
+            raise self.inquiry_error
+        known = [
+            life
+            for life in self.lives
+            if life.machine_id in machine_ids
+            and life.born_at <= self.now()
+            and life.machine_id not in self.denies
+            and (life.died_at is None or not self.forgets_dead)
+        ]
+        missing = frozenset(machine_ids) - {life.machine_id for life in known}
+        return Inquiry(tuple(self._machine(life) for life in known), missing if self.says_no else frozenset())
 
     async def launch(self, spec: LaunchSpec, count: int, token: str, mark: Mark) -> list[Machine]:
         """See the contract."""
@@ -111,7 +139,8 @@ class LittleCloud:
             self.ignored_terminations -= 1
             return
         for machine_id in machine_ids:
-            self.kill(machine_id)
+            if machine_id not in self.denies:
+                self.kill(machine_id)
         await self.step()
 
     async def probe(self) -> Probe:

@@ -398,6 +398,7 @@ async def test_a_lasting_empty_list_freezes_a_group_of_several() -> None:
     """Confirmed, but too many at once without a word from the cloud; the sight of them thaws it."""
     world = await settled(3)
     world.hotel.empty_sweeps = 20
+    world.hotel.denies.update(world.alive())
 
     await asyncio.sleep(60)
     assert world.ledger.waiting["g-1"][0].startswith("3 of 3 instances on hotel look dead at once")
@@ -500,6 +501,7 @@ async def test_a_termination_that_a_cloud_forgot_is_sent_again() -> None:
 async def test_a_termination_that_failed_is_repeated(error: Exception, by_s: float) -> None:
     """As soon as the cloud may be asked again; what it calls gone is looked for in the next sweep."""
     world = await settled(1)
+    await asyncio.sleep(2)
     world.hotel.terminate_errors = [error]
     if isinstance(error, Gone):
         world.hotel.kill(world.alive()[0])

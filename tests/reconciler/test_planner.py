@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from backends.cloud import Machine, MachineState
-from reconciler import actions, planner, rails
-from reconciler.model import AccountView, GroupView, Instance, InstanceState, RankedCloud
+from reconciler import actions, planner
+from reconciler.model import AccountView, Instance, InstanceState, RankedCloud
 from tests.reconciler.views import (
+    HOTEL,
     NOW,
+    SIERRA,
     SWEPT,
     TRAITS,
     account,
@@ -20,29 +22,19 @@ from tests.reconciler.views import (
     dismissed,
     gone_blind,
     held,
+    in_vain,
     instance,
     launched,
     machine,
     of_kind,
+    plan,
     retired,
+    running,
     view,
 )
 
-HOTEL, SIERRA = RankedCloud("hotel"), RankedCloud("sierra")
 TERMINATING = InstanceState.TERMINATING
 AT_NOON = "At 2013-08-19T12:00:00Z somebody wanted it."
-
-
-def plan(seen: GroupView) -> actions.Plan:
-    """The plan, which always has to pass the rails."""
-    made = planner.plan(seen, NOW)
-    rails.check(seen, made)
-    return made
-
-
-def running(*keys: int) -> list[Machine]:
-    """The machines of these instances."""
-    return [machine(f"m-{key}") for key in keys]
 
 
 @pytest.mark.parametrize(
@@ -260,7 +252,6 @@ class TestJudge:
     @pytest.mark.parametrize(
         "shown",
         [
-            pytest.param([], id="absent"),
             pytest.param([machine("m-1", MachineState.STOPPED)], id="stopped"),
             pytest.param([machine("m-1", MachineState.ERROR)], id="error"),
         ],
@@ -272,12 +263,23 @@ class TestJudge:
         assert retired(made) == dismissed(made) == [1]
         assert [(a.count, a.replacing) for a in of_kind(made, actions.Launch)] == [(1, 1)]
 
+    def test_machines_that_came_up_broken_are_no_mass_death(self) -> None:
+        """A cloud without room may say so with machines in error: all are ended, and launched elsewhere."""
+        members = [instance(key, state=InstanceState.PENDING, bound_at=ago(20)) for key in (1, 2, 3)]
+        broken = [machine(f"m-{key}", MachineState.ERROR) for key in (1, 2, 3)]
+
+        made = plan(view(3, members, clouds=(HOTEL, SIERRA), accounts={"hotel": account(broken)}))
+
+        assert dismissed(made) == [1, 2, 3]
+        assert sum(launched(made).values()) == 3
+
     def test_a_death_within_a_surplus_is_no_loss(self) -> None:
         """It needs no replacement and nobody else has to go."""
-        made = plan(view(1, [instance(1), instance(2)], accounts={"hotel": account(running(2))}))
+        lost = account(running(2), **in_vain("m-1"))
+        made = plan(view(1, [instance(1), instance(2)], accounts={"hotel": lost}))
 
-        assert retired(made) == [1]
-        assert not any(a.replace for a in of_kind(made, actions.Retire))
+        assert (buried(made), retired(made)) == ([1], [])
+        assert not any(a.replace for a in of_kind(made, actions.Bury))
         assert launched(made) == {}
 
     @pytest.mark.parametrize(
@@ -294,10 +296,11 @@ class TestJudge:
         """More than one, and more than a fifth of a cloud's: it says more about us than about them."""
         members = [instance(key) for key in range(1, present + 1)]
         shown = running(*range(missing + 1, present + 1))
+        facts = in_vain(*(f"m-{key}" for key in range(1, missing + 1))) | {"living": len(shown)}
 
-        made = plan(view(present, members, accounts={"hotel": account(shown)}))
+        made = plan(view(present, members, accounts={"hotel": account(shown, **facts)}))
 
-        assert len(retired(made)) == (0 if frozen else missing)
+        assert len(buried(made)) == (0 if frozen else missing)
         assert sum(launched(made).values()) == (0 if frozen else missing)
         assert bool(made.waiting_on) == frozen
 

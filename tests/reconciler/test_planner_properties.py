@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backends.cloud import MachineState, Mark
-from reconciler import planner, rails
-from reconciler.actions import Abandon, Bury, Forgive, Launch, RemoveGroup, Retire
-from reconciler.model import FailBack, GroupView, Instance, InstanceState, Limit, Process, RankedCloud
+from reconciler import crashloop, placement, planner, rails
+from reconciler.actions import Abandon, Adopt, Bury, Forgive, Launch, NoteCrash, RemoveGroup, Retire
+from reconciler.model import Absence, Crash, FailBack, GroupView, Instance, InstanceState, Limit, Process, RankedCloud
 from tests.reconciler.views import NOW, TRAITS, account, ago, held, instance, machine, view
 
 CLOUDS = ("hotel", "sierra", "foxtrot")
@@ -32,6 +32,29 @@ LIMITS = st.builds(
 )
 
 
+CRASHES = st.builds(
+    Crash,
+    st.sampled_from(["web@hotel", "web@sierra", "old@hotel"]),
+    st.integers(1, 20),
+    st.just(ago(80_000)),
+    st.sampled_from([0.5, 100.0, 2000.0]).map(ago),
+    st.integers(0, 4),
+)
+
+SINCE_S = st.sampled_from([1.0, 11.0, 100.0, 299.0, 301.0, 2000.0])
+
+
+@st.composite
+def absences(draw: st.DrawFn) -> Absence:
+    """Never asked for, asked for a while, denied for a while or for long."""
+    if draw(st.booleans()):
+        failed_at = draw(st.sampled_from([None, ago(2)]))
+        return Absence(draw(st.booleans()), failed_at=failed_at)
+    since_s = draw(SINCE_S)
+    denied_s = draw(st.sampled_from([None, since_s, min(since_s, 50.0)]))
+    return Absence(draw(st.booleans()), ago(since_s), ago(1), None if denied_s is None else ago(denied_s))
+
+
 @st.composite
 def instances(draw: st.DrawFn) -> list[Instance]:
     """Up to a dozen instances in any state, their batches whole or broken."""
@@ -49,6 +72,8 @@ def instances(draw: st.DrawFn) -> list[Instance]:
         }
         if state is not InstanceState.CLAIMED:
             facts["bound_at"] = ago(claimed_s / 2)
+        if state in {InstanceState.IN_SERVICE, InstanceState.TERMINATING}:
+            facts["in_service_at"] = ago(draw(st.sampled_from([claimed_s / 2, claimed_s / 3])))
         if state is InstanceState.TERMINATING:
             facts["terminate_sent_at"] = draw(st.one_of(st.none(), AGES_S.map(ago)))
         members.append(instance(key, draw(st.sampled_from(CLOUDS)), state, **facts))
@@ -72,8 +97,12 @@ def views(draw: st.DrawFn) -> GroupView:
                 f"x-{number}", draw(STATES), mark=draw(MARKS), launched_at=ago(draw(AGES_S)), index=index
             )
             shown[stranger.machine_id] = stranger
+        lacking = [str(i.machine_id) for i in members if i.cloud == cloud and i.machine_id not in {None, *shown}]
         accounts[cloud] = account(
             tuple(shown.values()),
+            absences={machine_id: draw(absences()) for machine_id in lacking},
+            living=draw(st.sampled_from([len(shown), 0, 1, 100])),
+            missing=draw(st.sampled_from([len(lacking), len(lacking), 0, 50])),
             swept_at=draw(st.sampled_from([ago(1), ago(1), ago(8), ago(50), None])),
             blind=draw(st.sampled_from([None, None, None, "no answer"])),
             hold=draw(st.sampled_from([None, None, None, held()])),
@@ -94,6 +123,7 @@ def views(draw: st.DrawFn) -> GroupView:
         owed_replacements=draw(st.integers(0, 3)),
         fail_back=draw(st.sampled_from(FailBack)),
         suspended=draw(st.frozensets(st.sampled_from([*Process, "AlarmNotification"]), max_size=2)),
+        crashes=draw(st.dictionaries(st.sampled_from(CLOUDS), CRASHES, max_size=2)),
         suspension_reasons={"Launch": "somebody wanted it"},
         termination_policies=(draw(st.sampled_from(["Default", "OldestInstance", "NewestInstance"])),),
     )
@@ -124,8 +154,9 @@ def test_a_plan_never_launches_beyond_the_gap(seen: GroupView) -> None:
     out |= {key for a in made.actions if isinstance(a, Abandon) for key in a.instance_keys}
     staying = [i for i in seen.instances if i.state.counts and i.key not in out]
     launches = sum(a.count for a in made.actions if isinstance(a, Launch))
+    adopted = sum(isinstance(a, Adopt) for a in made.actions)
 
-    assert launches <= max(0, seen.group.desired - len(staying))
+    assert launches <= max(0, seen.group.desired - len(staying) - adopted)
 
 
 @settings(max_examples=100, deadline=None)
@@ -137,6 +168,7 @@ def test_whoever_does_less_than_desired_says_why(seen: GroupView) -> None:
     out |= {key for a in made.actions if isinstance(a, Abandon) for key in a.instance_keys}
     staying = [i for i in seen.instances if i.state.counts and i.key not in out]
     launches = sum(a.count for a in made.actions if isinstance(a, Launch))
+    launches += sum(isinstance(a, Adopt) for a in made.actions)
     if not seen.group.deleting and len(staying) + launches < seen.group.desired:
         assert made.waiting_on
 
@@ -147,7 +179,45 @@ def test_total_blindness_changes_nothing_but_intentions(seen: GroupView) -> None
     """With no cloud answering there is no launch, no termination, no burial."""
     blind = GroupView(seen.record, {name: replace(a, blind="no answer") for name, a in seen.accounts.items()})
 
-    assert {type(a) for a in planner.plan(blind, NOW).actions} <= {Retire, Forgive, RemoveGroup}
+    assert {type(a) for a in planner.plan(blind, NOW).actions} <= {Retire, Forgive, NoteCrash, RemoveGroup}
+
+
+@settings(max_examples=150, deadline=None)
+@given(views())
+def test_no_absent_machine_is_given_up_unasked(seen: GroupView) -> None:
+    """Neither is one that no sweep has shown, as long as it may still be coming up."""
+    made = planner.plan(seen, NOW)
+    ended = {a.instance_key for a in made.actions if isinstance(a, Bury)}
+    ended |= {a.instance_key for a in made.actions if isinstance(a, Retire) and a.replace}
+    for member in seen.instances:
+        if member.key not in ended or not member.state.counts or not member.healthy or member.machine_id is None:
+            continue
+        there = seen.accounts[member.cloud]
+        if any(shown.machine_id == member.machine_id for shown in there.machines):
+            continue
+        absence = there.absences[member.machine_id]
+        assert absence.asked_since is not None
+        assert member.bound_at is not None
+        assert absence.shown or member.in_service_at != member.bound_at or member.bound_at < ago(900)
+
+
+@settings(max_examples=150, deadline=None)
+@given(views(), st.integers(1, 4))
+def test_young_deaths_never_hold_up_what_is_missing_for_other_reasons(seen: GroupView, others: int) -> None:
+    """However many crashes are on record: of what is missing, at most as much waits as they left empty."""
+    calm = {
+        name: replace(a, hold=None, breaker=None, limits=(), blind=None, swept_at=ago(1))
+        for name, a in seen.accounts.items()
+    }
+    group = replace(seen.group, clouds=tuple(replace(ranked, cap=None) for ranked in seen.group.clouds))
+    crashes = {cloud: crash for cloud, crash in group.crashes.items() if cloud in calm}
+    places = sum(crash.places for crash in crashes.values())
+    record = replace(seen.record, group=replace(group, crashes=crashes))
+    limited = crashloop.limited(GroupView(record, calm), crashes, places + others, NOW)
+
+    usable = [ranked.name for ranked in group.clouds if ranked.name in calm and ranked.name in record.sources]
+    if usable:
+        assert placement.place(limited, places + others, {}).total >= others
 
 
 @st.composite

@@ -7,7 +7,19 @@ import pytest
 from backends.cloud import MachineState
 from reconciler import actions, planner, rails
 from reconciler.model import Instance, InstanceState, RankedCloud
-from tests.reconciler.views import NOW, account, buried, claim, instance, launched, machine, of_kind, retired, view
+from tests.reconciler.views import (
+    NOW,
+    account,
+    buried,
+    claim,
+    in_vain,
+    instance,
+    launched,
+    machine,
+    of_kind,
+    retired,
+    view,
+)
 
 WHY = "User suspended at 2013-08-19T20:00:00Z"
 
@@ -93,7 +105,7 @@ def test_the_unhealthy_are_still_the_first_to_go_in_a_scale_in() -> None:
 
 def test_no_conclusions_are_drawn_but_words_are_believed() -> None:
     """The cloud's and the user's."""
-    concluded = plan("HealthCheck", 1, [instance(1)], accounts={"hotel": account()})
+    concluded = plan("HealthCheck", 1, [instance(1)], accounts={"hotel": account(**in_vain("m-1"))})
     shown = [machine("m-1", MachineState.TERMINATED)]
     said = plan("HealthCheck", 1, [instance(1)], accounts={"hotel": account(shown)})
     told = plan("HealthCheck", 1, [instance(1, healthy=False)])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from backends.cloud import Machine, Mark, Sweep
+from backends.cloud import Inquiry, Machine, Mark, Sweep
 from reconciler.accounts import Account
 from reconciler.sweeper import Sweeper
 from tests.reconciler import virtual_time
@@ -211,6 +211,48 @@ async def announced() -> None:
     await watch.stop()
 
 
+async def left_out() -> None:
+    watch = Watch(a_cloud())
+    await asyncio.sleep(1)
+    watch.cloud.hides.add("m-0")
+    await asyncio.sleep(5)
+    assert [m.machine_id for m in watch.sweeper.picture.by_group[UID]] == ["m-1"]
+    assert watch.cloud.inquiries == 0
+
+    watch.sweeper.ask(UID, ["m-0", "m-9"])
+    await asyncio.sleep(1)
+    told = len(watch.told)
+    absences = watch.sweeper.absences
+    assert {m.machine_id for m in watch.sweeper.picture.by_group[UID]} == {"m-0", "m-1"}
+    assert absences.of("m-9").denied_since is not None
+
+    await asyncio.sleep(30)
+    assert {m.machine_id for m in watch.sweeper.picture.by_group[UID]} == {"m-0", "m-1"}
+    assert len(watch.told) == told
+    await watch.stop()
+
+
+class Mute(LittleCloud):
+    """Its adapter fails when it is asked for machines by id."""
+
+    async def inquire(self, machine_ids: Collection[str]) -> Inquiry:
+        """Never anything."""
+        self.inquiries += 1
+        raise RuntimeError(f"a bug in the adapter, about {len(machine_ids)}")
+
+
+async def mute() -> None:
+    watch = Watch(a_cloud(kind=Mute))
+    watch.sweeper.ask(UID, ["m-9"])
+    await asyncio.sleep(6)
+    assert watch.cloud.inquiries == 1
+    assert watch.sweeper.picture.blind is None
+    absence = watch.sweeper.absences.of("m-9")
+    assert absence.failed_at is not None
+    assert absence.asked_since is None
+    await watch.stop()
+
+
 @pytest.mark.parametrize(
     "story",
     [
@@ -225,6 +267,8 @@ async def announced() -> None:
         pytest.param(unmarked, id="an unmarked machine belongs to whose ledger knows it"),
         pytest.param(hanging, id="a hanging sweep is given up"),
         pytest.param(broken, id="a broken adapter blinds and does not kill"),
+        pytest.param(left_out, id="what a listing leaves out is asked for, and shown from then on"),
+        pytest.param(mute, id="an inquiry that fails blinds and kills nobody"),
         pytest.param(announced, id="announced changes are looked at between the intervals"),
     ],
 )

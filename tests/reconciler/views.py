@@ -6,11 +6,12 @@ Owns: the builders. ``NOW`` is the time of every pass here; sweeps began one sec
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from backends.cloud import CloudTraits, LaunchSpec, Machine, MachineState, Mark
-from reconciler import actions
+from reconciler import actions, planner, rails
 from reconciler.model import (
+    Absence,
     AccountView,
     Group,
     GroupRecord,
@@ -31,6 +32,9 @@ LONG_AGO = EPOCH
 TRAITS = CloudTraits(token_is_idempotent=True, launch_batch_max=5, visible_after_s=10.0)
 
 
+HOTEL, SIERRA = RankedCloud("hotel"), RankedCloud("sierra")
+
+
 def ago(seconds: float) -> datetime:
     """That long before now."""
     return NOW - timedelta(seconds=seconds)
@@ -49,6 +53,8 @@ def instance(
     }
     if state is not InstanceState.CLAIMED:
         ordinary |= {"machine_id": f"m-{key}", "instance_id": f"i-{key:08x}", "bound_at": LONG_AGO}
+    if state in {InstanceState.IN_SERVICE, InstanceState.TERMINATING}:
+        ordinary["in_service_at"] = LONG_AGO + timedelta(seconds=30)
     return Instance(key=key, cloud=cloud, state=state, **(ordinary | facts))  # type: ignore[arg-type]
 
 
@@ -69,6 +75,12 @@ def account(machines: Sequence[Machine] = (), **facts: object) -> AccountView:
     """An account that was swept a second ago."""
     ordinary: dict[str, object] = {"traits": TRAITS, "swept_at": SWEPT, "machines": tuple(machines)}
     return AccountView(**(ordinary | facts))  # type: ignore[arg-type]
+
+
+def in_vain(*machine_ids: str, denied_s: float = 100.0, asked_s: float = 100.0) -> dict[str, Any]:
+    """Facts of an account that was asked for these machines by id for so long, and denied that they exist."""
+    absence = Absence(True, ago(asked_s), ago(1), ago(denied_s))
+    return {"absences": dict.fromkeys(machine_ids, absence), "missing": len(machine_ids)}
 
 
 def held(reason: str = "hotel is full") -> Hold:
@@ -135,3 +147,15 @@ def buried(plan: actions.Plan) -> list[int]:
 def dismissed(plan: actions.Plan) -> list[int]:
     """Keys of the instances whose machines the plan has terminated."""
     return [key for action in plan.actions if isinstance(action, actions.Dismiss) for key in action.instance_keys]
+
+
+def plan(seen: GroupView) -> actions.Plan:
+    """The plan, which always has to pass the rails."""
+    made = planner.plan(seen, NOW)
+    rails.check(seen, made)
+    return made
+
+
+def running(*keys: int) -> list[Machine]:
+    """The machines of these instances."""
+    return [machine(f"m-{key}") for key in keys]
