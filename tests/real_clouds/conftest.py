@@ -43,9 +43,6 @@ class Outcomes:
         if self._gate is None:
             self._gate = asyncio.Semaphore(SIDE_BY_SIDE)
         async with self._gate:
-            if scenario.defect:
-                await play(scenario, self._thread.loop)
-                return
             if await self._ends_well(scenario):
                 return
         async with self._alone:

@@ -195,7 +195,7 @@ class Stage:
 
     async def settled(self, within_s: float = WITHIN_S) -> None:
         """Nothing, as soon as every group is settled."""
-        await self.until(self.is_settled, "every group to have what it wants, and nothing else", within_s)
+        await self.until(self.is_settled, "I2, I5: every group to have what it wants, and nothing else", within_s)
 
     async def throughout(self, seconds: float, condition: Callable[[], bool], what: str) -> None:
         """Nothing, after *seconds* in which *condition* always held. Raises AssertionError when it did not."""
@@ -222,8 +222,7 @@ class Scenario:
     """
     A script on a stage, and what the judge allows. *name* begins with the F-numbers it is about.
 
-    *settle_s*: how long it may take, faults over, until every group has what it wants. *defect*: why it is known to end
-    badly; the test that plays it says so, and fails once it does not any more.
+    *settle_s*: how long it may take, faults over, until every group has what it wants.
     """
 
     name: str
@@ -232,7 +231,6 @@ class Scenario:
     sierra: Dialect = AWS
     bounds: Bounds = field(default_factory=Bounds)
     settle_s: float = WITHIN_S
-    defect: str = ""
 
     def __str__(self) -> str:
         return self.name
@@ -263,23 +261,11 @@ def when_settled(*faults: Fault, desired: int = 3, then: Script) -> Script:
     return script
 
 
-def on_each(
-    dialects: Iterable[Dialect], name: str, script: Script, bounds: Bounds | None = None, *, defect: str = ""
-) -> list[Scenario]:
+def on_each(dialects: Iterable[Dialect], name: str, script: Script, bounds: Bounds | None = None) -> list[Scenario]:
     """The same script once on each of *dialects*, hotel's that is."""
-    return [
-        Scenario(f"{name}, {dialect.name}", script, dialect, bounds=bounds or Bounds(), defect=defect)
-        for dialect in dialects
-    ]
+    return [Scenario(f"{name}, {dialect.name}", script, dialect, bounds=bounds or Bounds()) for dialect in dialects]
 
 
 def cases(*parts: Iterable[Scenario]) -> list[ParameterSet]:
-    """All scenarios of *parts* as parameters of a test, those with a known defect marked as failing."""
-    return [
-        pytest.param(
-            scenario,
-            id=scenario.name,
-            marks=[pytest.mark.xfail(reason=scenario.defect, raises=AssertionError)] if scenario.defect else [],
-        )
-        for scenario in itertools.chain.from_iterable(parts)
-    ]
+    """All scenarios of *parts* as parameters of a test."""
+    return [pytest.param(scenario, id=scenario.name) for scenario in itertools.chain.from_iterable(parts)]

@@ -1,8 +1,10 @@
 """
 The verdict over a played scenario, from the clouds' own books, with the whole story in every complaint.
 
-Owns: the invariants as assertions (I1, I2, I3, I5, I8, I9), and the story. Does not own: playing
-(:mod:`tests.real_clouds.harness`).
+Owns: the invariants as assertions (I1, I2, I3, I5, I8, I9), and the story. I2 (nothing leaks) and I5 (desired is
+reached) are one condition: every group settles, which compares the clouds' books with the ledger, and stays so. I4
+(what was acknowledged is durable) is not this stage's: its ledger is in memory; ``tests/processes`` kills gateways.
+Does not own: playing (:mod:`tests.real_clouds.harness`).
 """
 
 from collections import Counter
@@ -35,7 +37,7 @@ async def play(scenario: Scenario, loop: AcceleratedLoop) -> None:
         for site in stage.sites:
             await site.heal()
         await stage.settled(scenario.settle_s)
-        await stage.throughout(CALM_S, stage.is_settled, "a settled group stays settled")
+        await stage.throughout(CALM_S, stage.is_settled, "I2, I5: a settled group stays settled")
         complaints = list(_complaints(stage, scenario))
         assert not complaints, "\n".join(complaints)
     except AssertionError as error:

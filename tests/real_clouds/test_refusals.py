@@ -31,6 +31,15 @@ def _failed(stage: Stage) -> list[str]:
     return [a.status_message for told in stage.ledger.told.values() for a in told if a.status_code == "Failed"]
 
 
+async def _all_in_error(stage: Stage) -> None:
+    """Hotel is full and says so with machines that come up broken: each is ended, and all run on sierra."""
+    stage.hotel.set(capacity=2)  # the foreign machines fill it
+    stage.add_group(3)
+    await stage.start()
+    await stage.until(lambda: stage.alive()["sierra"] == 3, "sierra to take over", 300)
+    await stage.settled()
+
+
 async def _full_before_the_other_is_seen(stage: Stage) -> None:
     """A gateway starts, the first rank is full, and the second has not answered its first look yet."""
     stage.hotel.set(capacity=2)
@@ -168,6 +177,7 @@ SCENARIOS = cases(
         _full(capacity=ROOM_FOR_TWO),
         Bounds(ended=5, surplus=0, launches=20),
     ),
+    on_each((EC2_API,), "F20 no room at all, told by machines in error", _all_in_error, Bounds(ended=12, launches=12)),
     on_each(
         (AWS,),
         "F20 no capacity before the second rank was seen",
