@@ -98,7 +98,11 @@ SCENARIOS = cases(
         Bounds(ended=2),
     ),
     on_each((AWS,), "F24 launch gives more than it says", at_launch(_launch(Kind.MORE, count=2)), Bounds(ended=2)),
-    on_each((AWS,), "F17 launch tells of a machine that never was", at_launch(_launch(Kind.NO_EFFECT), desired=1)),
+    on_each(
+        (AWS.seen_as(boot_timeout_s=120.0),),
+        "F17 launch tells of a machine that never was",
+        at_launch(_launch(Kind.NO_EFFECT), desired=1),
+    ),
 )
 
 
