@@ -44,7 +44,13 @@ LOCK_S_MAX_AT_ONCE = 0.005
 """How long the event loop waits for somebody else's lock before the thread does: nobody notices 5 ms."""
 
 AT_ONCE_S_MAX = 0.02
-"""A commit that takes longer says that the disk is slow just now: it usually takes less than one ms."""
+"""
+Commits that take longer than this, on a sliding average, say that the disk is slow just now: one usually takes less
+than a ms. A single long one says more of a busy processor, and a thread would only add to that.
+"""
+
+AT_ONCE_WEIGHT = 0.25
+"""Of the newest commit in that average. Lower: a slow disk holds the loop up longer. Higher: one hiccup decides."""
 
 AT_ONCE_RESTS = 200
 """Writes that go to the thread after that, before the loop tries again."""
@@ -80,6 +86,8 @@ class Database:
         self._at_once = _Writer(self._engine, swift=True) if self._engine.dialect.name == "sqlite" else None
         self._at_once_rests = 0
         """Writes that still go to the thread, after the loop was held up."""
+        self._at_once_took_s = 0.0
+        """How long a commit takes: a sliding average."""
         self._gathering: list[_Waiting[Any]] = []
         self._closed = False
         self._writer.start()
@@ -107,16 +115,28 @@ class Database:
         waiting = _Waiting(job, loop, loop.create_future())
         if self._at_once and not self._at_once_rests:
             if not self._gathering:
-                loop.call_soon(self._write_at_once)
+                loop.call_soon(self._gather, loop, 0)
             self._gathering.append(waiting)
         else:
             self._at_once_rests = max(0, self._at_once_rests - 1)
             self._jobs.put(waiting)
         return cast("T", await waiting.future)
 
-    def _write_at_once(self) -> None:
+    def _gather(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
         """
-        Nothing; what gathered in one turn of the event loop is committed, here and now.
+        Nothing; what gathered is committed as soon as a turn of the event loop adds nothing to it.
+
+        A commit costs more processor time than most jobs, and a turn that brought one job often brings another.
+        """
+        there = len(self._gathering)
+        if before < there < GROUP_COMMIT_MAX:
+            loop.call_soon(self._gather, loop, there)
+        else:
+            self._write_at_once(loop)
+
+    def _write_at_once(self, loop: asyncio.AbstractEventLoop) -> None:
+        """
+        Nothing; what gathered is committed, here and now.
 
         A hand-over to the writing thread costs more processor time than most jobs. Where somebody else has the database
         locked, or its disk is slow, the thread takes over, and the loop goes on.
@@ -124,21 +144,22 @@ class Database:
         batch, self._gathering = self._gathering, []
         if not batch or self._at_once is None:  # handed over by close()
             return
-        began_s = self._loop_time()
+        began_s = loop.time()
         try:
             self._at_once.commit(batch)
         except _Locked:
             self._at_once_rests = AT_ONCE_RESTS
             self._hand_over(batch)
-        if self._loop_time() - began_s > AT_ONCE_S_MAX:
+            return
+        _deliver(batch)
+        self._at_once_took_s += AT_ONCE_WEIGHT * (loop.time() - began_s - self._at_once_took_s)
+        if self._at_once_took_s > AT_ONCE_S_MAX:
             self._at_once_rests = AT_ONCE_RESTS
+            self._at_once_took_s = AT_ONCE_S_MAX  # the next commit on the loop tells whether that is over
 
     def _hand_over(self, batch: "list[_Waiting[Any]]") -> None:
         for waiting in batch:
             self._jobs.put(waiting)
-
-    def _loop_time(self) -> float:
-        return asyncio.get_running_loop().time()
 
     def read_now(self, job: Job[T]) -> T:
         """What *job* returns, in the calling thread: for the command line and for start-up."""
@@ -187,6 +208,7 @@ class Database:
                     break
                 batch.append(job)
             self._patient.commit(batch)
+            _deliver_to_loops(batch)
             if stop:
                 break
         self._patient.close()
@@ -206,7 +228,7 @@ class _Writer:
 
     def commit(self, batch: "list[_Waiting[Any]]") -> None:
         """
-        Nothing; every waiting job of *batch* has its answer, and those answered well are durable.
+        Nothing; every waiting job of *batch* has its answer, which nobody has heard yet, and what it wrote is durable.
 
         Raises _Locked, before any job was run, when it is swift and somebody else has the lock.
         """
@@ -226,14 +248,6 @@ class _Writer:
             log.exception("records.commit_failed")
             for waiting in batch:
                 waiting.fail(RecordsUnavailable(str(error.orig)))
-        by_loop: dict[asyncio.AbstractEventLoop, list[_Waiting[Any]]] = {}
-        for waiting in batch:
-            by_loop.setdefault(waiting.loop, []).append(waiting)
-        for loop, answered in by_loop.items():
-            try:
-                loop.call_soon_threadsafe(_deliver, answered)
-            except RuntimeError:  # the loop that asked is closed: nobody waits for this answer any more
-                log.debug("records.answer_unwanted")
 
     def close(self) -> None:
         """Nothing; the connection is given back."""
@@ -300,6 +314,18 @@ class _Waiting(Generic[T]):
     def fail(self, error: Exception) -> None:
         """Nothing; *error* is the answer, whatever the job had said."""
         self.error = error
+
+
+def _deliver_to_loops(answered: list[_Waiting[Any]]) -> None:
+    """Nothing; every one of *answered* hears of it on its own event loop, which is not this thread's."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Waiting[Any]]] = {}
+    for waiting in answered:
+        by_loop.setdefault(waiting.loop, []).append(waiting)
+    for loop, its in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_deliver, its)
+        except RuntimeError:  # the loop that asked is closed: nobody waits for this answer any more
+            log.debug("records.answer_unwanted")
 
 
 def _deliver(answered: list[_Waiting[Any]]) -> None:

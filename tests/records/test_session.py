@@ -2,6 +2,8 @@
 
 import asyncio
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from phantom_gateway.records import users
-from phantom_gateway.records.session import Connection, Database, RecordsUnavailable, sqlite_url
+from phantom_gateway.records.session import (
+    AT_ONCE_RESTS,
+    AT_ONCE_S_MAX,
+    Connection,
+    Database,
+    RecordsUnavailable,
+    sqlite_url,
+)
 from phantom_gateway.records.tables import metadata
 
 
@@ -152,3 +161,41 @@ async def test_somebody_elses_lock_holds_up_the_write_and_nothing_else(database:
     other.close()
     await waiting
     assert facts(database) == {"patient"}
+
+
+def slow(connection: Connection) -> str:
+    """The thread that it ran in; takes longer than a commit should."""
+    connection.execute(sa.text("select 1"))
+    time.sleep(1.5 * AT_ONCE_S_MAX)
+    return threading.current_thread().name
+
+
+async def test_a_slow_disk_holds_the_event_loop_up_for_a_few_commits_only(database: Database) -> None:
+    """One long commit may come of a busy processor; when all are long, the thread takes over, and then gives back."""
+    here = threading.current_thread().name
+
+    assert await database.write(slow) == here
+    places = [await database.write(slow) for _ in range(10)]
+    assert places[0] == here
+    assert places[-1] != here
+
+    meanwhile = [await database.write(lambda _c: threading.current_thread().name) for _ in range(5 * AT_ONCE_RESTS)]
+    assert meanwhile[0] != here
+    assert here in meanwhile
+
+
+async def test_what_comes_in_turns_of_the_loop_is_committed_together(database: Database, file: Path) -> None:
+    """Not only what comes in the same turn: a commit costs more than most jobs."""
+    other = sqlite3.connect(file)
+    seen = []
+
+    async def write(number: int) -> None:
+        for _ in range(number):
+            await asyncio.sleep(0)
+        await database.write(lambda c: users.record_fact(c, f"fact {number}", "x"))
+        seen.append(other.execute("select count(*) from gateway").fetchone()[0])
+
+    await asyncio.gather(*(write(number) for number in range(5)))
+
+    assert seen == [5] * 5
+    other.close()
