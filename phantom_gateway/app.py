@@ -28,6 +28,7 @@ from phantom_gateway.front.server import listening
 from phantom_gateway.front.status import StatusDoor
 from phantom_gateway.installation import Installation, check_clouds_in_use, held, open_installation
 from phantom_gateway.operations import all_operations
+from phantom_gateway.operations.ceilings import Holdings
 from phantom_gateway.operations.desk import House
 from phantom_gateway.operations.fragments import FragmentCache
 from phantom_gateway.records import activities
@@ -142,6 +143,7 @@ def _application(
         keyring=installation.keyring,
         page_tokens=PageTokens(installation.page_secret),
         fragments=FragmentCache(),
+        holdings=Holdings(),
         new_id=_new_id,
     )
     query = QueryDoor(

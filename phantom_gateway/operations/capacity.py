@@ -101,7 +101,7 @@ def check_ceilings(desk: Desk, before: int, desired: int) -> None:
             f"Desired capacity {desired} is above {limits.vms_per_group_max}, the operator's ceiling for one group "
             "(limits.vms_per_group_max).",
         )
-    total = groups.desired_total(desk.connection, desk.user.id) - before + desired
+    total = desk.holding_after("instances", desired - before, limits.vms_per_user_max, groups.desired_total)
     if total > limits.vms_per_user_max:
         raise ApiError(
             "LimitExceeded",

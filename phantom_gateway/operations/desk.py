@@ -10,6 +10,7 @@ from datetime import datetime
 
 from phantom_gateway.config import Limits
 from phantom_gateway.keyring import Keyring
+from phantom_gateway.operations.ceilings import Holdings
 from phantom_gateway.operations.fragments import FragmentCache
 from phantom_gateway.records.session import Connection
 from phantom_gateway.records.users import User
@@ -28,6 +29,7 @@ class House:
     keyring: Keyring
     page_tokens: PageTokens
     fragments: FragmentCache
+    holdings: Holdings
     new_id: Callable[[], str]
 
 
@@ -46,6 +48,12 @@ class Desk:
     def wake(self, group_uid: str) -> None:
         """Nothing; the reconciler looks at this group as soon as the transaction is committed."""
         self.woken.append(group_uid)
+
+    def holding_after(self, what: str, more: int, ceiling: int, count: Callable[[Connection, int], int]) -> int:
+        """How much of *what* the user has with *more* granted; see :class:`Holdings`. *count* asks the records."""
+        return self.house.holdings.after(
+            what, self.user.id, more, ceiling, self.now, lambda: count(self.connection, self.user.id)
+        )
 
     def page_scope(self, operation: str, *filters: object) -> str:
         """The scope of a page token: a token is good for the same user, operation and filters only."""

@@ -233,7 +233,7 @@ def _check_name(desk: Desk, name: str) -> None:
             f"AutoScalingGroup by this name already exists - A group with the name {name} already exists",
         )
     ceiling = desk.house.limits.groups_max
-    if groups.count(desk.connection, desk.user.id) >= ceiling:
+    if desk.holding_after("groups", 1, ceiling, groups.count) > ceiling:
         raise ApiError("LimitExceeded", f"You may have {ceiling} Auto Scaling groups; delete one first.")
 
 

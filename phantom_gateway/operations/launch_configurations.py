@@ -85,11 +85,9 @@ def create_launch_configuration(desk: Desk, p: CreateLaunchConfigurationParams) 
             "Launch Configuration by this name already exists - A launch configuration already exists with the name "
             f"{p.launch_configuration_name}",
         )
-    if launch_configurations.count(desk.connection, desk.user.id) >= desk.house.limits.launch_configurations_max:
-        raise ApiError(
-            "LimitExceeded",
-            f"You may have {desk.house.limits.launch_configurations_max} launch configurations; delete one first.",
-        )
+    ceiling = desk.house.limits.launch_configurations_max
+    if desk.holding_after("launch configurations", 1, ceiling, launch_configurations.count) > ceiling:
+        raise ApiError("LimitExceeded", f"You may have {ceiling} launch configurations; delete one first.")
     user_data = _user_data(p.user_data)
     launch_configurations.add(
         desk.connection,

@@ -23,6 +23,7 @@ from phantom_gateway.config import Limits, UserSettings
 from phantom_gateway.installation import add_user
 from phantom_gateway.keyring import Keyring, new_key
 from phantom_gateway.operations import all_operations
+from phantom_gateway.operations.ceilings import Holdings
 from phantom_gateway.operations.desk import Desk, House
 from phantom_gateway.operations.fragments import FragmentCache
 from phantom_gateway.operations.table import find_handler
@@ -69,6 +70,7 @@ class Office:
             keyring=self.keyring,
             page_tokens=PageTokens(b"sealing wax"),
             fragments=FragmentCache(),
+            holdings=Holdings(),
             new_id=lambda: f"00000000-0000-4000-8000-{next(numbers):012d}",
         )
         self.ledger = SqlLedger(self.database, self.keyring, self.house.new_id)
