@@ -7,7 +7,7 @@ Does not own: the ceilings, which belong to the account.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 LEVEL_SLACK = 1e-6
@@ -57,31 +57,44 @@ def _capacity(per_minute: float) -> float:
     return max(1.0, per_minute) if per_minute > 0 else 0.0
 
 
-@dataclass(slots=True)
 class Census:
     """
     Machines of ours on one account, those included that a launch under way may bring.
 
     Per group the greater of two counts: what the latest picture shows alive, and what the ledger has. A machine is in
-    the ledger before it is seen, and may be seen after it has left the ledger.
+    the ledger before it is seen, and may be seen after it has left the ledger. The sum is kept, not counted: every pass
+    asks for it, and an account may have thousands of groups.
     """
 
-    shown: Mapping[str, int] = field(default_factory=dict)
-    recorded: dict[str, int] = field(default_factory=dict)
+    __slots__ = ("_recorded", "_shown", "_total")
+
+    def __init__(self) -> None:
+        self._shown: Mapping[str, int] = {}
+        self._recorded: dict[str, int] = {}
+        self._total = 0
 
     def total(self) -> int:
         """All of them."""
-        uids = self.shown.keys() | self.recorded.keys()
-        return sum(max(self.shown.get(uid, 0), self.recorded.get(uid, 0)) for uid in uids)
+        return self._total
+
+    def show(self, shown: Mapping[str, int]) -> None:
+        """Nothing; the latest picture has *shown* machines alive, by group. A picture never changes: it is replaced."""
+        if shown is not self._shown:
+            self._shown = shown
+            self._total = sum(self._present(uid) for uid in shown.keys() | self._recorded.keys())
 
     def note(self, uid: str, count: int) -> None:
         """Nothing; the ledger has *count* instances of the group on this account."""
+        before = self._present(uid)
         if count:
-            self.recorded[uid] = count
+            self._recorded[uid] = count
         else:
-            self.recorded.pop(uid, None)
+            self._recorded.pop(uid, None)
+        self._total += self._present(uid) - before
 
     def expect(self, uid: str, count: int) -> None:
         """Nothing; *count* more than noted are about to be claimed. A negative one takes that back."""
-        present = max(self.shown.get(uid, 0), self.recorded.get(uid, 0))
-        self.note(uid, max(0, present + count))
+        self.note(uid, max(0, self._present(uid) + count))
+
+    def _present(self, uid: str) -> int:
+        return max(self._shown.get(uid, 0), self._recorded.get(uid, 0))

@@ -219,7 +219,7 @@ class Reconciler:
             self._backoff.forget(uid)
         recorded = Counter(instance.cloud for instance in record.instances)
         for account in accounts.values():
-            self._turnstiles.of(account).census.shown = self._sweeper(account).picture.living
+            self._turnstiles.of(account).census.show(self._sweeper(account).picture.living)
         self._turnstiles.note(uid, {account.key: recorded[name] for name, account in accounts.items()})
         return GroupView(record, {name: self._seen(record, name, account, now) for name, account in accounts.items()})
 

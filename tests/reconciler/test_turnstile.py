@@ -7,9 +7,12 @@ from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from backends.sim import SimCloud
 from reconciler.accounts import Account
+from reconciler.budget import Census
 from reconciler.turnstile import Turnstile, Turnstiles
 from tests.reconciler.views import NOW, TRAITS
 
@@ -97,7 +100,7 @@ class TestCensus:
     def test_machines_seen_and_those_to_come_count(self) -> None:
         """Per group the greater of what is seen and what is on record."""
         gate = turnstile(vms_max=10)
-        gate.census.shown = {"g-1": 3, "gone": 1}
+        gate.census.show({"g-1": 3, "gone": 1})
         gate.census.note("g-1", 2)
         gate.census.note("g-2", 4)
 
@@ -126,6 +129,25 @@ class TestCensus:
         gates.forget("g-2")
 
         assert gate.census.total() == 0
+
+    @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(-3, 5), st.sampled_from(["show", "note", "expect"]))))
+    def test_the_sum_is_that_of_the_counts(self, events: list[tuple[str, int, str]]) -> None:
+        """It is kept from event to event, and is what counting anew would give."""
+        census, shown, recorded = Census(), dict[str, int](), dict[str, int]()
+        for uid, count, event in events:
+            present = max(shown.get(uid, 0), recorded.get(uid, 0))
+            match event:
+                case "show":
+                    shown = shown | {uid: max(0, count)}
+                    census.show(shown)
+                case "note":
+                    recorded[uid] = max(0, count)
+                    census.note(uid, max(0, count))
+                case _:
+                    recorded[uid] = max(0, present + count)
+                    census.expect(uid, count)
+
+        assert census.total() == sum(max(shown.get(uid, 0), recorded.get(uid, 0)) for uid in "abc")
 
 
 class TestBreaker:
