@@ -109,7 +109,7 @@ class Executor:
             done = await self._ledger.retire(uid, view.group.generation, keys, because, owed, now)
             log.info("instance.retired", extra={"group_uid": uid, "instance_keys": done, "because": because[0]})
             retiring.update(done)
-            outcome.again |= bool(done)
+            outcome.changed |= bool(done)
         elif kind is actions.Adopt:
             await self._adopt(view, [a for a in batch if isinstance(a, actions.Adopt)], outcome)
         elif kind is actions.Forgive:
@@ -133,7 +133,7 @@ class Executor:
         machine_ids = [instance.machine_id for instance in leaving if instance.machine_id is not None]
         if machine_ids and await self._terminate(view, account, cloud, machine_ids, outcome):
             await self._ledger.note_dismissed([instance.key for instance in leaving], self._clock())
-            outcome.again = True
+            outcome.changed = True
 
     async def _reap(self, view: GroupView, action: actions.Reap, account: Account, outcome: Outcome) -> None:
         extra = {"group_uid": view.group.uid, "cloud": action.cloud, "machine_ids": action.machine_ids}

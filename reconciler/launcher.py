@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from backends.cloud import LaunchSpec, Machine, Mark
+from backends.cloud import LaunchSpec, Machine, MachineState, Mark
 from backends.errors import CloudError, NoCapacity, Refused, Throttled, Unreachable
 from reconciler import actions, causes, identity, placement, settlement
 from reconciler.accounts import Account
@@ -128,7 +128,7 @@ class Launcher:
         if not claims:
             outcome.retry(CALL_RETRY_S)
             return
-        outcome.again = True
+        outcome.changed = True
         spec = view.record.sources[action.cloud].spec
         by_token: dict[str, list[Instance]] = defaultdict(list)
         for claim in claims:
@@ -190,9 +190,11 @@ class Launcher:
             if held is None:
                 await self._call(batch, outcome)
             else:
+                outcome.again = True
                 await self._give_up(batch, batch.claims, held.reason)
 
     async def _call(self, batch: _Batch, outcome: Outcome) -> None:
+        settled = False
         mark = Mark(self._gateway_id, batch.uid, batch.token)
         try:
             async with asyncio.timeout(LAUNCH_DEADLINE_S):
@@ -210,14 +212,17 @@ class Launcher:
             self._hold(batch, "the call was cut off")
             raise
         else:
-            await self._came_up(batch, machines)
+            settled = await self._came_up(batch, machines)
+        outcome.again |= not settled
 
-    async def _came_up(self, batch: _Batch, machines: Sequence[Machine]) -> None:
+    async def _came_up(self, batch: _Batch, machines: Sequence[Machine]) -> bool:
+        """True when every claim is an instance in service: nothing of this call is left to look after."""
         now = self._clock()
         pairs = settlement.match(batch.claims, machines)
         async with asyncio.TaskGroup() as binding:
-            for claim, machine in pairs:
-                binding.create_task(self.bind(batch.view, claim, machine, batch.account))
+            bound = [
+                binding.create_task(self.bind(batch.view, claim, machine, batch.account)) for claim, machine in pairs
+            ]
         extra = {"group_uid": batch.uid, "cloud": batch.cloud, "token": batch.token, "asked": len(batch.claims)}
         log.info("instance.launched", extra=extra | {"got": len(machines)})
         if len(machines) > len(batch.claims):
@@ -228,7 +233,8 @@ class Launcher:
             self._turnstiles.of(batch.account).succeeded(batch.uid)
         if not rest:
             self._backoff.succeeded(batch.uid, batch.account.key, now)
-            return
+            all_run = all(machine.state is MachineState.RUNNING for machine in machines)
+            return all_run and len(machines) == len(batch.claims) and all(task.result() for task in bound)
         reason = f"{batch.cloud} launched {len(pairs)} of {len(batch.claims)}"
         if pairs:
             self._hold(batch, reason)
@@ -237,6 +243,7 @@ class Launcher:
         else:
             await self._failed(batch, reason)
             await self._give_up(batch, rest, reason)
+        return False
 
     async def _nothing_happened(self, batch: _Batch, error: NoCapacity | Refused | Throttled | Unreachable) -> None:
         reason = str(error) or type(error).__name__

@@ -198,12 +198,12 @@ class Reconciler:
         for name in sorted(plan.look_at | outcome.look_at):
             if name in accounts:
                 self._sweeper(accounts[name]).ask(uid, plan.inquiries.get(name, ()))
-        self._requeue(uid, plan.recheck_s, outcome)
+        self._requeue(uid, plan, outcome)
 
-    def _requeue(self, uid: str, recheck_s: float | None, outcome: Outcome) -> None:
-        if outcome.again:
+    def _requeue(self, uid: str, plan: Plan, outcome: Outcome) -> None:
+        if outcome.again or (outcome.changed and plan.waiting_on):
             self._queue.add(uid)
-        for delay_s in (recheck_s, outcome.retry_s):
+        for delay_s in (plan.recheck_s, outcome.retry_s):
             if delay_s is not None:
                 self._queue.add_later(uid, delay_s)
 

@@ -15,10 +15,13 @@ class Outcome:
     """
     What carrying out a plan led to.
 
-    *again*: something changed, so another pass may find more to do. *retry_s*: something failed and is due again then.
+    *again*: another pass is due at once, because something did not come out as planned, or is news to an earlier step
+    of the plan. *changed*: what was planned was done, which is news to a plan that waits for something. *retry_s*:
+    something failed and is due again then.
     """
 
     again: bool = False
+    changed: bool = False
     removed: bool = False
     retry_s: float | None = None
     look_at: set[str] = field(default_factory=set)

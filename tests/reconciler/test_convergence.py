@@ -501,7 +501,7 @@ async def test_a_termination_that_a_cloud_forgot_is_sent_again() -> None:
 async def test_a_termination_that_failed_is_repeated(error: Exception, by_s: float) -> None:
     """As soon as the cloud may be asked again; what it calls gone is looked for in the next sweep."""
     world = await settled(1)
-    await asyncio.sleep(2)
+    await asyncio.sleep(2)  # between two sweeps: nobody has seen yet what has just died
     world.hotel.terminate_errors = [error]
     if isinstance(error, Gone):
         world.hotel.kill(world.alive()[0])
