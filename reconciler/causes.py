@@ -162,7 +162,7 @@ def status_message(said: str) -> str:
 
 def stamp(at: datetime) -> str:
     """*at* as AWS writes times in a cause: UTC, whole seconds."""
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+    return at.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
 
 
 def _sentence(at: datetime, clause: str) -> str:

@@ -63,6 +63,8 @@ def check(view: GroupView, plan: actions.Plan) -> None:
         RailBreach: with every rule that it breaks.
 
     """
+    if not plan.actions:
+        return
     known = _Known(view)
     breaches = [
         *_strangers(known, plan),
