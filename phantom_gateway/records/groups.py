@@ -6,9 +6,8 @@ free at once: look-ups by name prefer the living one.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -16,8 +15,7 @@ from phantom_gateway.records.prepared import Prepared, PreparedChanges, Row
 from phantom_gateway.records.tables import groups
 
 
-@dataclass(frozen=True, slots=True)
-class GroupRow:
+class GroupRow(NamedTuple):
     """One group as it is stored. *settings* holds what AWS clients gave beyond the columns, by AWS member name."""
 
     id: int
@@ -143,7 +141,7 @@ _NOTE_WAITING = Prepared(
 
 
 def _row(row: Row | None) -> GroupRow | None:
-    return None if row is None else GroupRow(*row)
+    return None if row is None else GroupRow._make(row)
 
 
 def find(connection: sa.Connection, user_id: int, name: str) -> GroupRow | None:
@@ -158,7 +156,7 @@ def by_uid(connection: sa.Connection, uid: str) -> GroupRow | None:
 
 def by_ids(connection: sa.Connection, ids: Collection[int]) -> list[GroupRow]:
     """The groups with these ids, in no particular order."""
-    return [GroupRow(*row) for row in _BY_IDS.rows(connection, {"ids": list(ids)})]
+    return [GroupRow._make(row) for row in _BY_IDS.rows(connection, {"ids": list(ids)})]
 
 
 def page(
@@ -195,7 +193,7 @@ def desired_total(connection: sa.Connection, user_id: int) -> int:
 def using(connection: sa.Connection, user_id: int, launch_configurations: Collection[str]) -> list[GroupRow]:
     """The user's living groups that name one of these launch configurations, by name."""
     found = _USING.rows(connection, {"user_id": user_id, "names": list(launch_configurations)})
-    return [GroupRow(*row) for row in found]
+    return [GroupRow._make(row) for row in found]
 
 
 def add(connection: sa.Connection, values: Mapping[str, Any]) -> int:

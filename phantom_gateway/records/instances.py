@@ -5,9 +5,8 @@ Owns: the queries on ``instances``. Does not own: when a state may change; that 
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -15,8 +14,7 @@ from phantom_gateway.records.prepared import Prepared, PreparedChanges
 from phantom_gateway.records.tables import groups, instances
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceRow:
+class InstanceRow(NamedTuple):
     """One instance as it is stored; see :class:`reconciler.model.Instance` for the meaning of the fields."""
 
     id: int
@@ -76,6 +74,9 @@ _OF_GROUP = Prepared(
 _BY_KEYS = Prepared(
     sa.select(*_COLUMNS).where(instances.c.id.in_(sa.bindparam("ids", expanding=True))).order_by(instances.c.id)
 )
+_OF_TOKENS = Prepared(
+    sa.select(*_COLUMNS).where(instances.c.token.in_(sa.bindparam("tokens", expanding=True))).order_by(instances.c.id)
+)
 _BY_INSTANCE_IDS = Prepared(
     sa.select(*_COLUMNS)
     .where(
@@ -114,24 +115,29 @@ def of_groups(connection: sa.Connection, group_ids: Collection[int]) -> dict[int
     """The instances of each of these groups, oldest first; a group without any has no entry."""
     found: dict[int, list[InstanceRow]] = {}
     for row in _OF_GROUPS.rows(connection, {"group_ids": list(group_ids)}):
-        found.setdefault(row[1], []).append(InstanceRow(*row))
+        found.setdefault(row[1], []).append(InstanceRow._make(row))
     return found
 
 
 def of_group(connection: sa.Connection, group_id: int) -> list[InstanceRow]:
     """The instances of one group, oldest first."""
-    return [InstanceRow(*row) for row in _OF_GROUP.rows(connection, {"group_id": group_id})]
+    return [InstanceRow._make(row) for row in _OF_GROUP.rows(connection, {"group_id": group_id})]
 
 
 def by_keys(connection: sa.Connection, keys: Collection[int]) -> list[InstanceRow]:
     """The instances with these keys that still exist, oldest first."""
-    return [InstanceRow(*row) for row in _BY_KEYS.rows(connection, {"ids": list(keys)})]
+    return [InstanceRow._make(row) for row in _BY_KEYS.rows(connection, {"ids": list(keys)})]
+
+
+def of_tokens(connection: sa.Connection, tokens: Collection[str]) -> list[InstanceRow]:
+    """The instances that these launch tokens stand for, oldest first."""
+    return [InstanceRow._make(row) for row in _OF_TOKENS.rows(connection, {"tokens": list(tokens)})]
 
 
 def by_instance_ids(connection: sa.Connection, user_id: int, instance_ids: Collection[str]) -> list[InstanceRow]:
     """The user's instances with these ids, by id; unknown ids are left out."""
     values = {"user_id": user_id, "instance_ids": list(instance_ids)}
-    return [InstanceRow(*row) for row in _BY_INSTANCE_IDS.rows(connection, values)]
+    return [InstanceRow._make(row) for row in _BY_INSTANCE_IDS.rows(connection, values)]
 
 
 def page(
@@ -143,7 +149,7 @@ def page(
         rows = _PAGE.rows(connection, values)
     else:
         rows = _PAGE_NAMED.rows(connection, values | {"instance_ids": list(instance_ids)})
-    return [(InstanceRow(*row[:-1]), row[-1]) for row in rows]
+    return [(InstanceRow._make(row[:-1]), row[-1]) for row in rows]
 
 
 def is_machine_bound(connection: sa.Connection, cloud: str, machine_id: str) -> bool:

@@ -6,9 +6,8 @@ what the logical configuration was given last (as the original Phantom did for a
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -16,8 +15,7 @@ from phantom_gateway.records.prepared import Prepared
 from phantom_gateway.records.tables import launch_configurations, launch_specs
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchSpecRecord:
+class LaunchSpecRecord(NamedTuple):
     """
     One cloud's share of a launch configuration. *name* is the full ``base@cloud``.
 
@@ -62,7 +60,7 @@ _BY_NAME = Prepared(
 )
 _OF_BASE = Prepared(
     _SELECT.where(
-        launch_specs.c.user_id == sa.bindparam("user_id"),
+        launch_configurations.c.user_id == sa.bindparam("user_id"),
         launch_configurations.c.base_name == sa.bindparam("base_name"),
     ).order_by(launch_specs.c.id)
 )
@@ -99,23 +97,24 @@ _INSERT_SPEC = Prepared(launch_specs.insert())
 def find(connection: sa.Connection, user_id: int, name: str) -> LaunchSpecRecord | None:
     """The spec whose full name is *name*, or None."""
     row = _BY_NAME.first(connection, {"user_id": user_id, "name": name})
-    return None if row is None else LaunchSpecRecord(*row)
+    return None if row is None else LaunchSpecRecord._make(row)
 
 
 def of_base(connection: sa.Connection, user_id: int, base_name: str) -> list[LaunchSpecRecord]:
     """Every cloud's spec of one logical launch configuration, in the order of their creation."""
-    return [LaunchSpecRecord(*row) for row in _OF_BASE.rows(connection, {"user_id": user_id, "base_name": base_name})]
+    rows = _OF_BASE.rows(connection, {"user_id": user_id, "base_name": base_name})
+    return [LaunchSpecRecord._make(row) for row in rows]
 
 
 def siblings(connection: sa.Connection, user_id: int, name: str) -> list[LaunchSpecRecord]:
     """Every cloud's spec of the logical launch configuration that the spec called *name* belongs to; [] for none."""
     values = {"user_id": user_id, "name": name}
-    return [LaunchSpecRecord(*row) for row in _SIBLINGS.rows(connection, values)]
+    return [LaunchSpecRecord._make(row) for row in _SIBLINGS.rows(connection, values)]
 
 
 def by_ids(connection: sa.Connection, ids: Collection[int]) -> list[LaunchSpecRecord]:
     """The specs with these ids, in no particular order."""
-    return [LaunchSpecRecord(*row) for row in _BY_ID.rows(connection, {"ids": list(ids)})]
+    return [LaunchSpecRecord._make(row) for row in _BY_ID.rows(connection, {"ids": list(ids)})]
 
 
 def page(

@@ -5,7 +5,6 @@ Owns: the state changes of instances and the activities that tell of them, each 
 decisions. API calls that end instances use :func:`begin_termination`, so that there is one way to write it down.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -22,6 +21,7 @@ from phantom_gateway.records.groups import GroupRow
 from phantom_gateway.records.instances import InstanceRow
 from phantom_gateway.records.launch_configurations import LaunchSpecRecord
 from phantom_gateway.records.session import Database
+from phantom_gateway.records.tables import to_json
 from reconciler.model import Crash, FailBack, Group, GroupRecord, Instance, InstanceState, LaunchSource
 
 SPECS_KEPT_MAX = 1_000
@@ -74,12 +74,7 @@ class SqlLedger:
                 return []
             self._write_claims(connection, group, specs[cloud], tokens, causes, now)
             groups.owe(connection, group.id, -replacing)
-            wanted = set(tokens)
-            return [
-                _instance(row)
-                for row in instances.of_group(connection, group.id)
-                if (row.token, row.token_index) in wanted
-            ]
+            return [_instance(row) for row in instances.of_tokens(connection, {token for token, _ in tokens})]
 
         return await self._database.write(job)
 
@@ -402,7 +397,7 @@ def _opened(
         "cause": cause,
         "status_code": status[0],
         "progress": status[1],
-        "details": json.dumps({"Availability Zone": cloud}, separators=(",", ":")),
+        "details": to_json({"Availability Zone": cloud}),
         "started_at": now,
     }
 
@@ -432,13 +427,16 @@ def _touch_groups(connection: sa.Connection, rows: Sequence[InstanceRow]) -> Non
         groups.touch(connection, group_id)
 
 
+_STATES = {state.value: state for state in InstanceState}
+
+
 def _instance(row: InstanceRow) -> Instance:
     return Instance(
         key=row.id,
         cloud=row.cloud,
         token=row.token,
         index=row.token_index,
-        state=InstanceState(row.state),
+        state=_STATES[row.state],
         launch_configuration=row.launch_configuration,
         claimed_at=row.claimed_at,
         machine_id=row.machine_id,

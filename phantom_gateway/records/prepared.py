@@ -31,7 +31,7 @@ class Prepared:
     Inserts name their columns by the keys of the values they are first run with.
     """
 
-    __slots__ = ("_lists", "_renderings", "statement")
+    __slots__ = ("_is_fixed", "_lists", "_renderings", "statement")
 
     def __init__(self, statement: "sa.Select[*tuple[Any, ...]] | sa.Insert | sa.Update | sa.Delete") -> None:
         self.statement = statement
@@ -41,6 +41,8 @@ class Prepared:
             for part in sa.sql.visitors.iterate(statement)
             if isinstance(part, sa.BindParameter) and part.expanding
         ]
+        self._is_fixed = not self._lists and not isinstance(statement, sa.Insert)
+        """Whatever the values are, one rendering serves them all."""
 
     def rows(self, connection: sa.Connection, values: Mapping[str, Any] = NOTHING) -> list[Row]:
         """Every row, its values as the columns' types give them."""
@@ -74,6 +76,10 @@ class Prepared:
             self.run(connection, values)
 
     def _arguments(self, connection: sa.Connection, values: Mapping[str, Any]) -> "tuple[_Rendering, Any]":
+        if self._is_fixed:
+            known = self._renderings.get((connection.dialect.name,))
+            if known is not None:
+                return known, known.arguments(values)
         lists = {name: _padded(values[name]) for name in self._lists if name in values}
         if isinstance(self.statement, sa.Insert):
             shape: tuple[Any, ...] = (connection.dialect.name, *values)

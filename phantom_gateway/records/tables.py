@@ -11,6 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+_read_json = json.JSONDecoder().raw_decode
+to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+"""Compact JSON text. Made once: ``json.dumps`` makes an encoder for every call that is not in its own style."""
 
 
 class Moment(sa.types.TypeDecorator[datetime]):
@@ -21,11 +26,11 @@ class Moment(sa.types.TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Microseconds since 1970; None stays None."""
-        return None if value is None else (value - EPOCH) // timedelta(microseconds=1)
+        return None if value is None else (value - EPOCH) // MICROSECOND
 
     def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
         """The moment; None stays None."""
-        return None if value is None else EPOCH + timedelta(microseconds=value)
+        return None if value is None else EPOCH + timedelta(0, 0, value)
 
 
 class Document(sa.types.TypeDecorator[Any]):
@@ -36,7 +41,7 @@ class Document(sa.types.TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str:  # noqa: ARG002 - SQLAlchemy's signature
         """Compact JSON text."""
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        return to_json(value)
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
         """The value."""
@@ -44,7 +49,7 @@ class Document(sa.types.TypeDecorator[Any]):
             return []
         if value == "{}":
             return {}
-        return None if value is None else json.loads(value)
+        return None if value is None else _read_json(value)[0]  # our own text: nothing precedes it or follows
 
 
 metadata = sa.MetaData(
