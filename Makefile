@@ -52,8 +52,9 @@ format: $(VENV)/installed-tests ## Put the code into its one format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/installed-tests ## Measure against moto_server and a bare aiohttp handler, in one run
+bench: $(VENV)/installed-tests ## Measure against moto_server and a bare aiohttp handler, then what big clouds cost
 	@PYTHON=$(PYTHON) bench/run.sh
+	@$(BIN)/python -m bench.clouds
 
 manual: $(VENV)/installed ## Write docs/as-tools.md anew from the table of the as-* commands
 	@$(BIN)/python -m phantom_gateway.as_tools.manual > docs/as-tools.md

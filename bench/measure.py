@@ -32,9 +32,9 @@ NOTES = """\
 CPU: microseconds of the server's processor time for one request, with all its
 threads and what it does afterwards. x moto: moto's CPU divided by ours, and our
 rate divided by moto's (higher is better). x hello: ours divided by hello's.
-(1) Each request changes the value and is durable; the cloud is full: nothing is
-    launched. moto has no such cloud: it gets requests with the same value.
-(2) Each request launches an instance, or ends one, in memory on both sides."""
+(1) Each request launches an instance, or ends one, in memory on both sides.
+(2) Each request changes the value, but the cloud is full: nothing is launched.
+    moto has no such cloud: it gets requests with the same value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,14 +220,14 @@ def timed(directory: Path, moto: Path) -> dict[str, Any]:
 
 def table(figures: Sequence[Figures]) -> str:
     """The rows, within 80 columns."""
-    head = f"{'':<25}{'hello':>7}{'ours':>8}{'moto':>9}{'x moto':>8}{'x moto':>8}{'x hello':>8}"
-    units = f"{'':<25}{'CPU us':>7}{'CPU us':>8}{'CPU us':>9}{'CPU':>8}{'rps':>8}{'CPU':>8}"
+    head = f"{'':<26}{'hello':>6}{'ours':>8}{'moto':>9}{'x moto':>8}{'x moto':>8}{'x hello':>8}"
+    units = f"{'':<26}{'CPU us':>6}{'CPU us':>8}{'CPU us':>9}{'CPU':>8}{'rps':>8}{'CPU':>8}"
     lines = [head, units]
     for row in figures:
         hello, ours, moto = (row.median(name, "cpu_us") for name in ("hello", "ours", "moto"))
         rps = row.median("ours", "rps") / row.median("moto", "rps")
         lines.append(
-            f"{row.title:<25}{hello:>7,.0f}{ours:>8,.0f}{moto:>9,.0f}{moto / ours:>8.1f}{rps:>8.1f}{ours / hello:>8.1f}"
+            f"{row.title:<26}{hello:>6,.0f}{ours:>8,.0f}{moto:>9,.0f}{moto / ours:>8.1f}{rps:>8.1f}{ours / hello:>8.1f}"
         )
     return "\n".join(lines)
 
