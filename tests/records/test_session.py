@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -163,16 +162,17 @@ async def test_somebody_elses_lock_holds_up_the_write_and_nothing_else(database:
     assert facts(database) == {"patient"}
 
 
-def slow(connection: Connection) -> str:
-    """The thread that it ran in; takes longer than a commit should."""
-    connection.execute(sa.text("select 1"))
-    time.sleep(1.5 * AT_ONCE_S_MAX)
-    return threading.current_thread().name
-
-
-async def test_a_slow_disk_holds_the_event_loop_up_for_a_few_commits_only(database: Database) -> None:
+async def test_a_slow_disk_holds_the_event_loop_up_for_a_few_commits_only(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One long commit may come of a busy processor; when all are long, the thread takes over, and then gives back."""
-    here = threading.current_thread().name
+    here, loop = threading.current_thread().name, asyncio.get_running_loop()
+    took_s, time_of_the_loop = [0.0], loop.time
+    monkeypatch.setattr(loop, "time", lambda: time_of_the_loop() + took_s[0])
+
+    def slow(_connection: Connection) -> str:
+        took_s[0] += 1.5 * AT_ONCE_S_MAX
+        return threading.current_thread().name
 
     assert await database.write(slow) == here
     places = [await database.write(slow) for _ in range(10)]
