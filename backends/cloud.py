@@ -6,12 +6,16 @@ Owns: ``Cloud`` and its vocabulary (machine, mark, token, sweep, traits). Does n
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 _TOKEN = re.compile(r"pg-([0-9a-f]{12})-([0-9a-f]{32})-[0-9a-f]{12}")
+
+
+SUBNET_PREFIX = "subnet-"
+"""What tells a subnet's id from the name of a zone, on every cloud that has both."""
 
 
 class MachineState(StrEnum):
@@ -69,6 +73,12 @@ class LaunchSpec:
     placement_tenancy: str | None = None
     spot_price: str | None = None
     """The most to pay per hour, as the user wrote it; None: no spot machine."""
+
+    def at(self, place: str | None) -> "LaunchSpec":
+        """The same, in this zone or subnet; None leaves it as it is."""
+        if place is None:
+            return self
+        return replace(self, subnet_id=place) if place.startswith(SUBNET_PREFIX) else replace(self, zone=place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,4 +241,17 @@ class Cloud(Protocol):
 
     async def close(self) -> None:
         """Nothing; lets go of threads, sockets and watches. Machines live on."""
+        ...
+
+
+@runtime_checkable
+class Placing(Protocol):
+    """A cloud that has places inside, zones or subnets, which a launch may name. Those without do not implement it."""
+
+    async def places(self, wanted: Sequence[str]) -> tuple[str, ...]:
+        """
+        Those of *wanted* that this cloud has, in the same order.
+
+        Asks the cloud when it has to, and raises nothing: a cloud that cannot tell has none.
+        """
         ...

@@ -32,6 +32,17 @@ def clouds_of(
     return tuple(RankedCloud(name) for name in named or [launch_cloud])
 
 
+def places_of(zones: Sequence[str], subnets: str, spec_clouds: Collection[str]) -> tuple[str, ...]:
+    """
+    Where inside its clouds a group wants its machines: the *subnets* of its VPCZoneIdentifier, parted by commas.
+
+    Without any, those of its AvailabilityZones that do not name clouds. A cloud that does not have them ignores them.
+    """
+    named = [name.strip() for name in subnets.split(",")]
+    wanted = [name for name in named if name] or [zone for zone in zones if zone not in spec_clouds]
+    return tuple(dict.fromkeys(wanted))
+
+
 def drained(clouds: tuple[RankedCloud, ...], populated: Collection[str]) -> tuple[RankedCloud, ...]:
     """*clouds*, and after them, with room for nothing, those that still hold instances but were dropped."""
     allowed = {cloud.name for cloud in clouds}

@@ -21,6 +21,7 @@ from reconciler.backoff import Backoff
 from reconciler.ledger import Ledger
 from reconciler.model import Crash, Group, GroupRecord, GroupView, Hold, Instance, Process
 from reconciler.outcome import CALL_RETRY_S, Outcome
+from reconciler.sites import Sites
 from reconciler.turnstile import Turnstiles
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,11 @@ class _Batch:
     spec: LaunchSpec
     claims: tuple[Instance, ...]
     repeated: bool
+
+    @property
+    def place(self) -> str | None:
+        """The zone or subnet that the call names."""
+        return self.claims[0].place
 
     @property
     def account(self) -> Account:
@@ -91,6 +97,7 @@ class Launcher:
         # Calls of an earlier process may have been cut off as late as the moment this one started.
         self._started_at = clock()
         self._cut_at: dict[tuple[str, str], datetime] = {}
+        self._sites = Sites(backoff)
         # Groups whose failures the ledger has counted since their view was made.
         self._failing: set[str] = set()
 
@@ -100,19 +107,22 @@ class Launcher:
 
     def hold(self, record: GroupRecord, cloud: str, account: Account, now: datetime) -> Hold | None:
         """The pause of this group's launches on *cloud* that is in force at *now*, or None."""
-        return self._backoff.hold(record.group.uid, account.key, now, _intent(record, cloud))
+        whole = self._backoff.hold(record.group.uid, account.key, now, _intent(record, cloud))
+        return whole or self._sites.hold(record.group, account, now)
 
     def forget(self, uid: str) -> None:
         """Nothing; the group does not exist any more."""
         for key in [key for key in self._cut_at if key[0] == uid]:
             del self._cut_at[key]
         self._failing.discard(uid)
+        self._sites.forget(uid)
 
     async def launch(
         self, view: GroupView, action: actions.Launch, accounts: Mapping[str, Account], outcome: Outcome
     ) -> None:
         """Nothing; claims for as many machines as the account's budgets leave are written, and launched."""
         account = accounts[action.cloud]
+        await self._sites.look(view.group, account)
         turnstile, uid, now = self._turnstiles.of(account), view.group.uid, self._clock()
         granted = turnstile.take(uid, action.count, now)
         # What others have taken since the plan was made is planned again at once: it may find a place elsewhere.
@@ -123,8 +133,8 @@ class Launcher:
         try:
             claims = await self._claim(view, action, granted, account)
         finally:
-            if not claims:
-                turnstile.give_back(uid, granted, self._clock())
+            if len(claims) < granted:
+                turnstile.give_back(uid, granted - len(claims), self._clock())
         if not claims:
             outcome.retry(CALL_RETRY_S)
             return
@@ -136,7 +146,8 @@ class Launcher:
         gate = asyncio.Semaphore(LAUNCH_CALLS_AT_ONCE)
         async with asyncio.TaskGroup() as calls:
             for batch in by_token.values():
-                job = _Batch(view, accounts, action.cloud, spec, tuple(batch), repeated=False)
+                here = spec.at(batch[0].place)
+                job = _Batch(view, accounts, action.cloud, here, tuple(batch), repeated=False)
                 calls.create_task(self._launch_gated(job, gate, outcome))
 
     async def resend(
@@ -149,8 +160,11 @@ class Launcher:
             return
         wanted = set(action.instance_keys)
         claims = tuple(sorted((i for i in view.instances if i.key in wanted), key=lambda claim: claim.index))
-        source = view.record.sources[action.cloud]
-        await self._call(_Batch(view, accounts, action.cloud, source.spec, claims, repeated=True), outcome)
+        spec = view.record.sources[action.cloud].spec.at(claims[0].place)
+        batch = _Batch(view, accounts, action.cloud, spec, claims, repeated=True)
+        machines = await self._call(batch, outcome)
+        if machines is not None:
+            await self._recorded(batch, machines)
 
     async def bind(self, view: GroupView, claim: Instance, machine: Machine, account: Account) -> bool:
         """True when the claim became the instance of *machine*; see the ledger."""
@@ -170,35 +184,42 @@ class Launcher:
             log.warning("group.suspended", extra={"group_uid": uid, "reason": why})
 
     async def _claim(self, view: GroupView, action: actions.Launch, count: int, account: Account) -> list[Instance]:
-        group = view.group
+        group, now = view.group, self._clock()
         size = max(1, account.traits.launch_batch_max)
-        places: list[tuple[str, int]] = []
-        for start in range(0, count, size):
-            token = self._new_token(group.uid)
-            places += [(token, index) for index in range(min(size, count - start))]
-        causes_of = [action.because] * count
         replacing = min(action.replacing, count)
-        return await self._ledger.claim(
-            group.uid, group.generation, action.cloud, places, causes_of, replacing, self._clock()
-        )
+        claims: list[Instance] = []
+        for place, share in self._sites.shares(view, action.cloud, account, count, now).items():
+            tokens: list[tuple[str, int]] = []
+            for start in range(0, share, size):
+                token = self._new_token(group.uid)
+                tokens += [(token, index) for index in range(min(size, share - start))]
+            repaid = min(replacing, share)
+            replacing -= repaid
+            claims += await self._ledger.claim(
+                group.uid, group.generation, action.cloud, tokens, [action.because] * share, repaid, now, place
+            )
+        return claims
 
     async def _launch_gated(self, batch: _Batch, gate: asyncio.Semaphore, outcome: Outcome) -> None:
         async with gate:
             now, account = self._clock(), batch.account
             held = self.hold(batch.view.record, batch.cloud, account, now)
             held = held or self._turnstiles.of(account).hold(batch.uid, now)
-            if held is None:
-                await self._call(batch, outcome)
-            else:
-                outcome.again = True
-                await self._give_up(batch, batch.claims, held.reason)
+            held = held or self._sites.place_hold(batch.uid, account, batch.place, now)
+            machines = await self._call(batch, outcome) if held is None else None
+        # The next call need not wait until all that this one brought is written down.
+        if machines is not None:
+            outcome.again |= not await self._recorded(batch, machines)
+        elif held is not None:
+            outcome.again = True
+            await self._give_up(batch, batch.claims, held.reason)
 
-    async def _call(self, batch: _Batch, outcome: Outcome) -> None:
-        settled = False
+    async def _call(self, batch: _Batch, outcome: Outcome) -> list[Machine] | None:
+        """What came up; None when that failed, and is settled already."""
         mark = Mark(self._gateway_id, batch.uid, batch.token)
         try:
             async with asyncio.timeout(LAUNCH_DEADLINE_S):
-                machines = await batch.account.cloud.launch(batch.spec, len(batch.claims), batch.token, mark)
+                return await batch.account.cloud.launch(batch.spec, len(batch.claims), batch.token, mark)
         except (NoCapacity, Refused, Throttled, Unreachable) as error:
             await self._nothing_happened(batch, error)
         except (CloudError, TimeoutError) as error:
@@ -211,9 +232,17 @@ class Launcher:
             self._cut_at[batch.uid, batch.cloud] = self._clock()
             self._hold(batch, "the call was cut off")
             raise
-        else:
-            settled = await self._came_up(batch, machines)
-        outcome.again |= not settled
+        outcome.again = True
+        return None
+
+    async def _recorded(self, batch: _Batch, machines: Sequence[Machine]) -> bool:
+        """As :meth:`_came_up`; when the ledger fails, the launch is remembered as one of unknown outcome."""
+        try:
+            return await self._came_up(batch, machines)
+        except BaseException:
+            # The call may have taken long: sweeps that began before its effect prove nothing about its claims.
+            self._cut_at[batch.uid, batch.cloud] = self._clock()
+            raise
 
     async def _came_up(self, batch: _Batch, machines: Sequence[Machine]) -> bool:
         """True when every claim is an instance in service: nothing of this call is left to look after."""
@@ -233,15 +262,19 @@ class Launcher:
             self._turnstiles.of(batch.account).succeeded(batch.uid)
         if not rest:
             self._backoff.succeeded(batch.uid, batch.account.key, now)
+            self._sites.has_room(batch.uid, batch.account, batch.place, now)
             all_run = all(machine.state is MachineState.RUNNING for machine in machines)
             return all_run and len(machines) == len(batch.claims) and all(task.result() for task in bound)
         reason = f"{batch.cloud} launched {len(pairs)} of {len(batch.claims)}"
+        is_elsewhere = self._is_only_this_place_full(batch, reason)
         if pairs:
-            self._hold(batch, reason)
+            if not is_elsewhere:
+                self._hold(batch, reason)
             message = causes.status_message(f"Partial launch: {reason}")
             await self._ledger.release([claim.key for claim in rest], "Cancelled", message, now)
         else:
-            await self._failed(batch, reason)
+            if not is_elsewhere:
+                await self._failed(batch, reason)
             await self._give_up(batch, rest, reason)
         return False
 
@@ -252,6 +285,8 @@ class Launcher:
                 await self._failed(batch, reason, of_account=False)
             case Throttled():
                 await self._failed(batch, reason, at_least_s=error.retry_after_s)
+            case NoCapacity() if self._is_only_this_place_full(batch, reason):
+                pass  # the account has more to offer, and is asked for it before another cloud is
             case NoCapacity() | Unreachable():
                 await self._failed(batch, reason)
             case _:
@@ -278,6 +313,16 @@ class Launcher:
             else causes.launch_failed(reason)
         )
         await self._ledger.release([claim.key for claim in claims], outcome, message, self._clock())
+
+    def _is_only_this_place_full(self, batch: _Batch, reason: str) -> bool:
+        """True when the launch named a place, which is left alone for a while now, and the account has another."""
+        if batch.place is None:
+            return False
+        group, now = batch.view.group, self._clock()
+        hold = self._sites.is_full(group, batch.account, batch.place, reason, now)
+        extra = {"group_uid": batch.uid, "cloud": batch.cloud, "place": batch.place, "reason": reason}
+        log.warning("place.full", extra=extra | {"until": hold.until.isoformat()})
+        return bool(self._sites.free(group, batch.account, now))
 
     def _elsewhere(self, batch: _Batch) -> bool:
         """True when a cloud of the group would take a launch now."""

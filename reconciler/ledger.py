@@ -34,13 +34,15 @@ class Ledger(Protocol):
         causes: Sequence[str],
         replacing: int,
         now: datetime,
+        place: str | None = None,
     ) -> list[Instance]:
         """
         New claims, one per (token, index) of *tokens*, each with an activity "Launching a new EC2 instance".
 
-        *causes* has one text per claim. *replacing* is taken off the group's owed replacements. The launch
-        configuration recorded is the one the group uses on *cloud* now. Returns [] and writes nothing when the
-        group's generation is not *generation* any more, when it is being deleted, or has no spec for the cloud.
+        *causes* has one text per claim. *place* is the zone or subnet that all of them are launched in. *replacing* is
+        taken off the group's owed replacements. The launch configuration recorded is the one the group uses on *cloud*
+        now. Returns [] and writes nothing when the group's generation is not *generation* any more, when it is being
+        deleted, or has no spec for the cloud.
         """
         ...
 

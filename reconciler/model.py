@@ -50,6 +50,8 @@ class Instance:
     """False once a user said so (SetInstanceHealth); the cloud's opinion is judged afresh in every pass."""
     spec_created_at: datetime | None = None
     """When the launch configuration it came from was made: OldestLaunchConfiguration needs it."""
+    place: str | None = None
+    """The zone or subnet that its launch named; a repeated call names the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,8 @@ class Group:
     """Names of the suspended processes, those unknown to :class:`Process` included."""
     suspension_reasons: Mapping[str, str] = field(default_factory=dict)
     """Why, by name; shown to people."""
+    places: tuple[str, ...] = ()
+    """Zones or subnets inside clouds that the group asked for; each cloud is asked for those that it has."""
     failing_since: datetime | None = None
     """When the first launch failed after the last one that did not; None: the last one did not."""
     crashes: Mapping[str, Crash] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from backends.ec2 import inventory, launching, probing
 from backends.ec2.client import Ec2Client
 from backends.ec2.dialect import INQUIRY_BATCH_MAX, SWEEP_PAGES_MAX, TERMINATE_BATCH_MAX, Ec2Credentials, Ec2Settings
 from backends.ec2.errors import NOT_FOUND, Failed, Problem, Verb, means
+from backends.ec2.places import Places
 from backends.ec2.replies import answer
 from backends.ec2.wire import Reply
 from backends.errors import CloudError, Gone, Refused, Unreachable
@@ -60,6 +61,7 @@ class Ec2Cloud:
         self._client = Ec2Client(name, settings, credentials)
         self._credentials = credentials
         self._memory = inventory.Memory()
+        self._places = Places(name, self._client, settings, credentials.secrets, clock)
         self._tagging: asyncio.Task[None] | None = None
         self._tagging_rests_until: datetime | None = None
 
@@ -130,6 +132,10 @@ class Ec2Cloud:
         ids = list(dict.fromkeys(machine_ids))
         batches = [ids[start : start + TERMINATE_BATCH_MAX] for start in range(0, len(ids), TERMINATE_BATCH_MAX)]
         await self._all(self._terminate_batch(batch) for batch in batches)
+
+    async def places(self, wanted: Sequence[str]) -> tuple[str, ...]:
+        """Those zones and subnets of *wanted* that the endpoint has. Never raises CloudError."""
+        return await self._places.among(wanted)
 
     async def probe(self) -> Probe:
         """What the endpoint offers, and what stands in the way, without launching anything. Never raises CloudError."""

@@ -81,6 +81,8 @@ class Ec2Settings:
     security_groups: tuple[str, ...] = ()
     subnet_id: str | None = None
     zone: str | None = None
+    zones: tuple[str, ...] = ()
+    """Placement zones that are known to be there; others are asked for when a launch names them."""
     calls_at_once: int = 4
     """Threads. Higher: the endpoint throttles the account. Lower: launches wait for sweeps."""
     reply_bytes_max: int = 64 * 1024 * 1024

@@ -63,11 +63,11 @@ def group_view(desk: Desk, group: GroupRow, members: list[InstanceRow], tagged: 
 
 
 def instance_view(member: InstanceRow) -> dict[str, Any]:
-    """The instance by the names that groups use; its zone is its cloud."""
+    """The instance by the names that groups use; its zone is its cloud, or the real one that its group asked for."""
     return {
         "InstanceId": member.instance_id,
         "InstanceType": member.instance_type,
-        "AvailabilityZone": member.cloud,
+        "AvailabilityZone": member.shown_zone,
         "LifecycleState": member.state,
         "HealthStatus": "Healthy" if member.healthy else "Unhealthy",
         "LaunchConfigurationName": member.launch_configuration,

@@ -38,6 +38,13 @@ class InstanceRow(NamedTuple):
     protected: bool
     healthy: bool
     activity_id: str
+    place: str | None
+    zone: str | None
+
+    @property
+    def shown_zone(self) -> str:
+        """Its AvailabilityZone: the zone inside its cloud that its group of one cloud asked for, else the cloud."""
+        return self.zone or self.cloud
 
 
 _COLUMNS: tuple[sa.Column[Any], ...] = (
@@ -62,6 +69,8 @@ _COLUMNS: tuple[sa.Column[Any], ...] = (
     instances.c.protected,
     instances.c.healthy,
     instances.c.activity_id,
+    instances.c.place,
+    instances.c.zone,
 )
 _OF_GROUPS = Prepared(
     sa.select(*_COLUMNS)

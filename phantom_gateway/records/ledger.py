@@ -12,8 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backends.cloud import LaunchSpec, Machine, MachineState
-from phantom_gateway.group_clouds import clouds_of, drained
+from backends.cloud import SUBNET_PREFIX, LaunchSpec, Machine, MachineState
+from phantom_gateway.group_clouds import clouds_of, drained, places_of
 from phantom_gateway.keyring import Keyring
 from phantom_gateway.launch_settings import launch_spec
 from phantom_gateway.records import activities, groups, instances, launch_configurations, tags
@@ -22,7 +22,16 @@ from phantom_gateway.records.instances import InstanceRow
 from phantom_gateway.records.launch_configurations import LaunchSpecRecord
 from phantom_gateway.records.session import Database
 from phantom_gateway.records.tables import to_json
-from reconciler.model import Crash, FailBack, Group, GroupRecord, Instance, InstanceState, LaunchSource
+from reconciler.model import (
+    Crash,
+    FailBack,
+    Group,
+    GroupRecord,
+    Instance,
+    InstanceState,
+    LaunchSource,
+    RankedCloud,
+)
 
 SPECS_KEPT_MAX = 1_000
 """Launch specs kept ready, at up to 16 KB each. More groups than that share fewer specs than that."""
@@ -62,6 +71,7 @@ class SqlLedger:
         causes: Sequence[str],
         replacing: int,
         now: datetime,
+        place: str | None = None,
     ) -> list[Instance]:
         """See the port."""
 
@@ -72,7 +82,10 @@ class SqlLedger:
             specs = {spec.cloud: spec for spec in _specs_of(connection, group)}
             if cloud not in specs:
                 return []
-            self._write_claims(connection, group, specs[cloud], tokens, causes, now)
+            # A group of one cloud that asked for real zones is told of them; elsewhere clouds are the zones.
+            is_zone = place is not None and not place.startswith(SUBNET_PREFIX)
+            zone = place if is_zone and len(_clouds_of(group, list(specs.values()))) == 1 else None
+            self._write_claims(connection, group, specs[cloud], tokens, causes, now, {"place": place, "zone": zone})
             groups.owe(connection, group.id, -replacing)
             return [_instance(row) for row in instances.of_tokens(connection, {token for token, _ in tokens})]
 
@@ -259,10 +272,8 @@ class SqlLedger:
         if row is None:
             return None
         specs = _specs_of(connection, row)
-        own = next((spec for spec in specs if spec.name == row.launch_configuration), None)
-        launch_cloud = own.cloud if own else row.launch_configuration.partition("@")[2]
         rows = instances.of_group(connection, row.id)
-        clouds = clouds_of(row.clouds, row.zones, launch_cloud, {spec.cloud for spec in specs})
+        clouds = _clouds_of(row, specs)
         if row.clouds is not None:  # the tag is the whole truth: whoever drops a cloud from it wants to leave it
             clouds = drained(clouds, [member.cloud for member in rows])
         group = Group(
@@ -283,6 +294,7 @@ class SqlLedger:
             suspension_reasons=row.suspended,
             failing_since=row.failing_since,
             crashes={cloud: _crash(written) for cloud, written in row.crashes.items()} if row.crashes else {},
+            places=places_of(row.zones, row.settings.get("VPCZoneIdentifier", ""), {spec.cloud for spec in specs}),
         )
         sources = {spec.cloud: LaunchSource(spec.name, self._spec(spec), spec.created_at) for spec in specs}
         return GroupRecord(group, sources, tuple(_instance(instance) for instance in rows))
@@ -316,12 +328,13 @@ class SqlLedger:
         tokens: Sequence[tuple[str, int]],
         causes: Sequence[str],
         now: datetime,
+        placed: Mapping[str, str | None],
     ) -> None:
         activity_ids = [self._new_id() for _ in tokens]
         activities.add(
             connection,
             [
-                _opened(group, activity_id, LAUNCHING, cause, OPEN_LAUNCH, spec.cloud, now)
+                _opened(group, activity_id, LAUNCHING, cause, OPEN_LAUNCH, placed["zone"] or spec.cloud, now)
                 for activity_id, cause in zip(activity_ids, causes, strict=True)
             ],
         )
@@ -336,6 +349,7 @@ class SqlLedger:
             "claimed_at": now,
             "protected": group.new_instances_protected,
             "healthy": True,
+            **placed,
         }
         instances.add(
             connection,
@@ -355,7 +369,7 @@ class SqlLedger:
             activities.advance(connection, row.activity_id, "Failed", 100, message=cause, ended_at=now)
         if row.instance_id is not None:
             description = f"{TERMINATING}: {row.instance_id}"
-            opened = _opened(group, self._new_id(), description, cause, DONE, row.cloud, now)
+            opened = _opened(group, self._new_id(), description, cause, DONE, row.shown_zone, now)
             activities.add(connection, [opened | {"ended_at": now}])
 
 
@@ -367,7 +381,7 @@ def begin_termination(
         message = "The instance was terminated before it was in service."
         activities.advance(connection, row.activity_id, "Cancelled", 100, message=message, ended_at=now)
     description = f"{TERMINATING}: {row.instance_id}"
-    activities.add(connection, [_opened(group, activity_id, description, cause, OPEN_TERMINATION, row.cloud, now)])
+    activities.add(connection, [_opened(group, activity_id, description, cause, OPEN_TERMINATION, row.shown_zone, now)])
     instances.change(connection, [row.id], {"state": InstanceState.TERMINATING, "activity_id": activity_id})
     groups.touch(connection, group.id)
 
@@ -385,7 +399,7 @@ def _opened(
     description: str,
     cause: str,
     status: tuple[str, int],
-    cloud: str,
+    zone: str,
     now: datetime,
 ) -> dict[str, object]:
     return {
@@ -397,7 +411,7 @@ def _opened(
         "cause": cause,
         "status_code": status[0],
         "progress": status[1],
-        "details": to_json({"Availability Zone": cloud}),
+        "details": to_json({"Availability Zone": zone}),
         "started_at": now,
     }
 
@@ -416,6 +430,13 @@ def _crash(written: Mapping[str, Any]) -> Crash:
 def _specs_of(connection: sa.Connection, group: GroupRow) -> list[LaunchSpecRecord]:
     """All sibling specs of the launch configuration the group names."""
     return launch_configurations.siblings(connection, group.user_id, group.launch_configuration)
+
+
+def _clouds_of(group: GroupRow, specs: Sequence[LaunchSpecRecord]) -> tuple[RankedCloud, ...]:
+    """The clouds that the group may use; *specs* are those of its launch configuration."""
+    own = next((spec for spec in specs if spec.name == group.launch_configuration), None)
+    launch_cloud = own.cloud if own else group.launch_configuration.partition("@")[2]
+    return clouds_of(group.clouds, group.zones, launch_cloud, {spec.cloud for spec in specs})
 
 
 def _in_state(connection: sa.Connection, keys: Sequence[int], *states: InstanceState) -> list[InstanceRow]:
@@ -447,4 +468,5 @@ def _instance(row: InstanceRow) -> Instance:
         protected=row.protected,
         healthy=row.healthy,
         spec_created_at=row.spec_created_at,
+        place=row.place,
     )

@@ -222,13 +222,29 @@ instances = sa.Table(
     sa.Column("protected", sa.Boolean, nullable=False),
     sa.Column("healthy", sa.Boolean, nullable=False),
     sa.Column("activity_id", sa.String(36), nullable=False),
+    sa.Column("place", sa.String(255)),
+    sa.Column("zone", sa.String(255)),
     sa.UniqueConstraint("token", "token_index"),
     sa.UniqueConstraint("cloud", "machine_id"),
     sqlite_autoincrement=True,
 )
-"""The ledger: claims and the machines they became. *activity_id* is the activity that is open, or the last one."""
+"""
+The ledger: claims and the machines they became. *activity_id* is the activity that is open, or the last one.
+
+*place* is the zone or subnet that the launch named. *zone* is the AvailabilityZone shown where it is not the cloud.
+"""
 sa.Index("ix_instances_group_id", instances.c.group_id)
 sa.Index("ix_instances_user_id_instance_id", instances.c.user_id, instances.c.instance_id)
+
+probes = sa.Table(
+    "probes",
+    metadata,
+    sa.Column("cloud", sa.String(63), primary_key=True),
+    sa.Column("endpoint_url", sa.Text, nullable=False),
+    sa.Column("facts", Document, nullable=False),
+    sa.Column("probed_at", Moment, nullable=False),
+)
+"""What was found out of each cloud, of the endpoint that it had then. Facts about another endpoint are not used."""
 
 activities = sa.Table(
     "activities",

@@ -119,11 +119,15 @@ def _vpcs(_world: World, _call: Call) -> str:
 
 
 def _subnets(world: World, _call: Call) -> str:
-    entry = (
-        f"<subnetId>{SUBNET}</subnetId><state>available</state><vpcId>{VPC}</vpcId><cidrBlock>10.0.0.0/8</cidrBlock>"
-        f"<availabilityZone>{world.knobs.zones[0]}</availabilityZone><defaultForAz>true</defaultForAz>"
+    return replies.items(
+        "subnetSet",
+        (
+            f"<subnetId>{subnet}</subnetId><state>available</state><vpcId>{VPC}</vpcId>"
+            f"<cidrBlock>10.0.0.0/8</cidrBlock><availabilityZone>{world.knobs.zones[0]}</availabilityZone>"
+            "<defaultForAz>true</defaultForAz>"
+            for subnet in world.knobs.subnets
+        ),
     )
-    return replies.items("subnetSet", [entry])
 
 
 def _account_attributes(_world: World, _call: Call) -> str:

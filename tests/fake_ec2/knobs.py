@@ -63,6 +63,8 @@ class Knobs:
     namespace: str = NAMESPACE
     region: str = "us-east-1"
     zones: tuple[str, ...] = ("us-east-1a", "us-east-1b", "us-east-1c")
+    subnets: tuple[str, ...] = ("subnet-0123456789abcdef0",)
+    """All in the first zone. Launches in others are refused."""
     id_digits: int = 17
     api_version: str = "2016-11-15"
 

@@ -115,6 +115,7 @@ def _order(world: World, call: Call) -> Order:
         ramdisk_id=form.get("RamdiskId", ""),
         security_groups=tuple(call.numbered("SecurityGroup") + call.numbered("SecurityGroupId")) or ("default",),
         subnet_id=form.get("SubnetId", ""),
+        block_devices=tuple(call.groups("BlockDeviceMapping")),
         fingerprint=_fingerprint(form),
     )
     _check_order(world, order)
@@ -144,6 +145,8 @@ def _check_order(world: World, order: Order) -> None:
         raise Refusal("InvalidParameterValue", "Value for clientToken is longer than 64 characters.")
     if knobs.images_are_checked and order.image_id not in knobs.images:
         raise Refusal("InvalidAMIID.NotFound", f"The image id '[{order.image_id}]' does not exist")
+    if order.subnet_id and order.subnet_id not in knobs.subnets:
+        raise Refusal("InvalidSubnetID.NotFound", f"The subnet ID '{order.subnet_id}' does not exist")
     if knobs.instance_types_are_checked and order.instance_type not in knobs.instance_types:
         raise Refusal("InvalidParameterValue", f"Invalid value '{order.instance_type}' for InstanceType.")
     try:

@@ -53,6 +53,7 @@ class Order:
     ramdisk_id: str = ""
     security_groups: tuple[str, ...] = ("default",)
     subnet_id: str = ""
+    block_devices: tuple[Mapping[str, str], ...] = ()
     fingerprint: str = ""
 
 

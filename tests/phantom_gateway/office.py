@@ -36,6 +36,7 @@ from protocol.encode import encode_result
 from protocol.model import namespace_for, service
 from protocol.paging import PageTokens
 from protocol.validate import validate
+from reconciler.model import GroupRecord
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 MODEL: ServiceModel = get_session().get_service_model("autoscaling")
@@ -136,9 +137,15 @@ class Office:
         assert row is not None
         return row.uid
 
-    def fill(self, name: str = "web", cloud: str = "hotel") -> list[str]:
+    def record(self, name: str = "web") -> GroupRecord:
+        """The group as the reconciler sees it."""
+        found = asyncio.run(self.ledger.read(self.uid(name)))
+        assert found is not None
+        return found
+
+    def fill(self, name: str = "web", cloud: str = "hotel", place: str | None = None) -> list[str]:
         """The ids of the instances launched until the group has what it wants, as the reconciler would have done."""
-        return asyncio.run(self.fill_now(name, cloud))
+        return asyncio.run(self.fill_now(name, cloud, place))
 
     def bury_all(self, name: str = "web") -> None:
         """Nothing; the machines of every Terminating instance are gone."""
@@ -159,7 +166,7 @@ class Office:
         """Nothing; threads have ended."""
         self.database.close()
 
-    async def fill_now(self, name: str = "web", cloud: str = "hotel") -> list[str]:
+    async def fill_now(self, name: str = "web", cloud: str = "hotel", place: str | None = None) -> list[str]:
         """As ``fill``, for a test that has a loop."""
         uid = self.uid(name)
         record = await self.ledger.read(uid)
@@ -168,7 +175,7 @@ class Office:
         token = self.house.new_id()
         tokens = [(token, index) for index in range(missing)]
         claims = await self.ledger.claim(
-            uid, record.group.generation, cloud, tokens, ["because"] * missing, 0, self.now
+            uid, record.group.generation, cloud, tokens, ["because"] * missing, 0, self.now, place
         )
         ids = []
         for claim in claims:

@@ -1,5 +1,6 @@
 """Groups: creating, changing, deleting, describing."""
 
+import json
 from typing import Any
 
 import pytest
@@ -279,3 +280,49 @@ def test_ceilings_hold_over_all_groups_of_a_user(tmp_path_factory: pytest.TempPa
     with pytest.raises(ApiError, match="2 Auto Scaling groups"):
         office.create_group("c", MinSize=0, DesiredCapacity=0)
     office.close()
+
+
+@pytest.mark.parametrize(
+    ("zones", "more", "place", "shown"),
+    [
+        pytest.param(["us-east-1a"], {}, "us-east-1a", "us-east-1a", id="a real zone of the only cloud"),
+        pytest.param(["hotel", "us-east-1a"], {}, "us-east-1a", "us-east-1a", id="a real zone beside the cloud"),
+        pytest.param(["us-east-1"], {}, None, "hotel", id="a zone that the cloud does not have"),
+        pytest.param(
+            ["us-east-1a"], {"Tags": [{"Key": "clouds", "Value": "hotel:2"}]}, "us-east-1a", "us-east-1a", id="one"
+        ),
+        pytest.param(
+            ["us-east-1a"],
+            {"Tags": [{"Key": "clouds", "Value": "hotel:2,sierra:-1"}]},
+            "us-east-1a",
+            "hotel",
+            id="a zone that several clouds may have",
+        ),
+        pytest.param(["us-east-1a"], {"VPCZoneIdentifier": "subnet-1,subnet-2"}, "subnet-2", "hotel", id="a subnet"),
+    ],
+)
+def test_the_zone_of_an_instance_is_its_cloud_or_the_real_one_asked_for(
+    office: Office, zones: list[str], more: dict[str, Any], place: str | None, shown: str
+) -> None:
+    """A group of one cloud that asked for that cloud's zones sees them, in groups, instances and activities alike."""
+    for cloud in ("hotel", "sierra"):
+        office.create_launch_configuration(f"web@{cloud}")
+    office.create_group(AvailabilityZones=zones, DesiredCapacity=1, **more)
+
+    office.fill(place=place)
+
+    (instance,) = office.group()["Instances"]
+    (alone,) = office.call("DescribeAutoScalingInstances")["AutoScalingInstances"]
+    (activity,) = office.call("DescribeScalingActivities")["Activities"]
+    assert instance["AvailabilityZone"] == alone["AvailabilityZone"] == shown
+    assert json.loads(activity["Details"]) == {"Availability Zone": shown}
+
+
+def test_a_group_asks_its_clouds_for_subnets_before_zones(office: Office) -> None:
+    """The reconciler hears of the subnets of VPCZoneIdentifier, else of the zones that are no clouds of the group."""
+    office.create_launch_configuration()
+    office.create_group(AvailabilityZones=["us-east-1b", "hotel", "us-east-1a", "us-east-1b"])
+    assert office.record().group.places == ("us-east-1b", "us-east-1a")
+
+    office.call("UpdateAutoScalingGroup", AutoScalingGroupName="web", VPCZoneIdentifier="subnet-2, subnet-1,")
+    assert office.record().group.places == ("subnet-2", "subnet-1")

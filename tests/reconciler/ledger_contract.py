@@ -97,6 +97,16 @@ async def failing_since(ledger: Ledger) -> datetime | None:
 class LedgerContract:
     """The port's sentences, each as a test."""
 
+    async def test_a_claim_keeps_its_place(self, ledger: Ledger, seed: Seeder) -> None:
+        """The zone or subnet of a launch is known for as long as the instance is: a repeated call names the same."""
+        await claimed(ledger, seed)
+
+        (claim,) = await ledger.claim("g-1", 1, "hotel", [("t-2", 0)], ["cause"], 0, NOW, "zone-a")
+
+        assert await ledger.bind(claim.key, machine("m-1"), "i-00000001", NOW)
+        assert claim.place == "zone-a"
+        assert sorted(str(instance.place) for instance in await the_instances(ledger)) == ["None", "zone-a"]
+
     async def test_a_new_group_is_listed_and_read_as_it_was_made(self, ledger: Ledger, seed: Seeder) -> None:
         """What the planner needs of a group comes back unchanged."""
         await seed.add_group("g-1", "web", 1, 10, 3, clouds=("hotel", "sierra"), generation=4)

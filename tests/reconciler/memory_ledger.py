@@ -73,6 +73,7 @@ class MemoryLedger:
         causes: Sequence[str],
         replacing: int,
         now: datetime,
+        place: str | None = None,
     ) -> list[Instance]:
         """See the port."""
         await self.step()
@@ -91,6 +92,7 @@ class MemoryLedger:
                 launch_configuration=source.launch_configuration,
                 claimed_at=now,
                 spec_created_at=source.created_at,
+                place=place,
             )
             self.rows[claim.key] = _Row(uid, claim, self._tell(uid, "Launching a new EC2 instance", cause))
             claims.append(claim)

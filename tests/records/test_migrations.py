@@ -40,6 +40,30 @@ def old(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
+def test_every_migration_can_be_taken_back(tmp_path: Path) -> None:
+    """Down to the first schema and up again: the newest schema is the same as before."""
+    database = Database(sqlite_url(tmp_path / "new.db"))
+    database.migrate()
+    database.close()
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    engine = sa.create_engine(sqlite_url(tmp_path / "new.db"))
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        before = _schema(connection)
+        command.downgrade(config, "0001")
+        assert _schema(connection) != before
+        command.upgrade(config, "head")
+        assert _schema(connection) == before
+    engine.dispose()
+
+
+def _schema(connection: sa.Connection) -> dict[str, set[str]]:
+    """The columns of each table."""
+    seen = sa.inspect(connection)
+    return {table: {column["name"] for column in seen.get_columns(table)} for table in seen.get_table_names()}
+
+
 def test_accounts_come_to_a_database_with_users_in_it(old: Database) -> None:
     """The user is kept, and can have credentials of his own, once on each cloud."""
     old.migrate()
