@@ -185,6 +185,15 @@ class CloudTraits:
 
 
 @dataclass(frozen=True, slots=True)
+class Learned:
+    """One thing that a probe found out: the setting *name* should be *value*. *because* begins a sentence."""
+
+    name: str
+    value: bool | str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """What ``phantom-gateway check`` shows of a cloud: whether it answers, and what it offers."""
 
@@ -194,6 +203,8 @@ class Probe:
     zones: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
     """Each a sentence that names a problem and its remedy; empty when all is well."""
+    learned: tuple[Learned, ...] = ()
+    """Of what the cloud is like, whatever the settings say."""
 
 
 class Cloud(Protocol):

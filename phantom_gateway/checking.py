@@ -1,21 +1,27 @@
 """
 ``phantom-gateway check``: what each configured cloud answers, and what to do where it does not.
 
-Owns: asking the operator's accounts, and one user's, all at once, each within a deadline. Does not own: printing.
+Owns: asking the operator's accounts, and one user's, all at once, each within a deadline; and writing down what they
+found out. Does not own: printing, nor what becomes of it (``remembered``).
 """
 
 import asyncio
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backends.cloud import Cloud, Probe
-from phantom_gateway import clock
+from phantom_gateway import clock, remembered
 from phantom_gateway.accounts import unseal
 from phantom_gateway.clouds import build_clouds, build_own_cloud
 from phantom_gateway.config import CloudSettings, Ec2CloudSettings
 from phantom_gateway.installation import Installation
 from phantom_gateway.keyring import KeyringError
 from phantom_gateway.records import accounts as records
+from phantom_gateway.records import probes as records_of_probes
 from phantom_gateway.records.accounts import StoredAccount
+from phantom_gateway.records.probes import StoredProbe
+from phantom_gateway.records.session import Connection
 from phantom_gateway.records.users import User
 
 PROBE_S_MAX = 30.0
@@ -32,11 +38,29 @@ class Report:
     settings: CloudSettings
     user: str | None
     probe: Probe | None
+    known: StoredProbe | None = None
+    """What is remembered of the endpoint, this probe's news included."""
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What somebody has to do something about: what the probe found, and where the file contradicts it."""
+        if self.probe is None:
+            return (NO_ACCOUNT,)
+        return self.probe.findings + tuple(
+            f"{each.because}: set {each.name} = false"
+            for each in self.probe.learned
+            # A promise that the endpoint does not keep is dangerous; that it could do more is not.
+            if each.value is False and getattr(self.settings, each.name) and each.name not in self._silent
+        )
+
+    @property
+    def _silent(self) -> frozenset[str]:
+        return self.settings.silent if isinstance(self.settings, Ec2CloudSettings) else frozenset()
 
     @property
     def is_wrong(self) -> bool:
         """True when somebody has to do something."""
-        return self.probe is not None and (not self.probe.reachable or bool(self.probe.findings))
+        return self.probe is not None and (not self.probe.reachable or bool(self.findings))
 
     @property
     def dialect(self) -> str | None:
@@ -51,13 +75,25 @@ class Report:
             return [(account, kind, "-", "", NO_ACCOUNT)]
         images = ", ".join(self.probe.images)
         answers = "yes" if self.probe.reachable else "no"
-        findings = self.probe.findings or ("all well",)
+        findings = [*(self.findings or ("all well",)), *self._remembered()]
         first = (account, kind, answers, images, findings[0])
         return [first, *(("", "", "", "", finding) for finding in findings[1:])]
 
+    def _remembered(self) -> list[str]:
+        """What is remembered, in a line for people."""
+        if self.known is None:
+            return []
+        used = {name: value for name, value in self.known.facts.items() if name == "zones" or name in self._silent}
+        told = ", ".join(f"{name} = {json.dumps(value)}" for name, value in used.items())
+        return (
+            [f"found at {self.known.probed_at:%Y-%m-%dT%H:%M:%SZ}, and used from the next start: {told}"]
+            if told
+            else []
+        )
+
     def as_json(self) -> dict[str, object]:
         """The report for programs."""
-        probe = self.probe or Probe(reachable=False, findings=(NO_ACCOUNT,))
+        probe = self.probe or Probe(reachable=False)
         return {
             "cloud": self.cloud,
             "kind": self.settings.kind,
@@ -68,7 +104,15 @@ class Report:
             "images": list(probe.images),
             "instance_types": list(probe.instance_types),
             "zones": list(probe.zones),
-            "findings": list(probe.findings),
+            "findings": list(self.findings),
+            "remembered": None
+            if self.known is None
+            else {
+                "endpoint_url": self.known.endpoint_url,
+                "probed_at": f"{self.known.probed_at:%Y-%m-%dT%H:%M:%SZ}",
+                "facts": dict(self.known.facts),
+                "overruled": sorted(set(self.known.facts) - self._silent - {"zones"}),
+            },
         }
 
 
@@ -83,11 +127,29 @@ async def check_clouds(installation: Installation, user: User | None = None) -> 
             cloud, why_not = _built(installation, own[name])
             asked.append((name, user.name, cloud, why_not))
     probes = await asyncio.gather(*(_probe(cloud, why_not) for _, _, cloud, why_not in asked))
+    answers = [(name, user_name, probe) for (name, user_name, _, _), probe in zip(asked, probes, strict=True)]
+    known = _remember(installation, answers)
     settings = installation.config.clouds
-    return [
-        Report(name, settings[name], user_name, probe)
-        for (name, user_name, _, _), probe in zip(asked, probes, strict=True)
-    ]
+    return [Report(name, settings[name], user_name, probe, known.get(name)) for name, user_name, probe in answers]
+
+
+def _remember(
+    installation: Installation, answers: Sequence[tuple[str, str | None, Probe | None]]
+) -> dict[str, StoredProbe]:
+    """What is known of each cloud now, by its name, and in the records. The operator's probe comes before a user's."""
+    known, now = dict(installation.known), clock.now()
+    found: dict[str, StoredProbe] = {}
+    for name, _, probe in answers:
+        settings = installation.config.clouds[name]
+        if probe is not None and probe.reachable and isinstance(settings, Ec2CloudSettings) and name not in found:
+            found[name] = remembered.after(name, settings, probe, known.get(name), now)
+
+    def job(connection: Connection) -> None:
+        for each in found.values():
+            records_of_probes.put(connection, each)
+
+    installation.database.write_now(job)
+    return known | found
 
 
 def _accounts_of(installation: Installation, user: User) -> dict[str, StoredAccount]:

@@ -119,6 +119,7 @@ def _ec2(
         security_groups=settings.security_groups,
         subnet_id=settings.subnet_id,
         zone=settings.zone,
+        zones=settings.zones,
         calls_at_once=settings.calls_at_once,
         sweep_page_size=settings.sweep_page_size,
     )

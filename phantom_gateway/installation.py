@@ -11,17 +11,19 @@ import secrets
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import argon2
 
+from phantom_gateway import remembered
 from phantom_gateway.config import Config, UserSettings
 from phantom_gateway.config.keys import keys_of
 from phantom_gateway.config.kinds import Around, Wrong
 from phantom_gateway.keyring import Keyring
-from phantom_gateway.records import instances, users
+from phantom_gateway.records import instances, probes, users
+from phantom_gateway.records.probes import StoredProbe
 from phantom_gateway.records.session import Connection, Database, sqlite_url
 from phantom_gateway.records.users import User
 from phantom_gateway.secret import Secret
@@ -43,6 +45,8 @@ class Installation:
     keyring: Keyring
     gateway_id: str
     page_secret: bytes
+    known: Mapping[str, StoredProbe] = field(default_factory=dict)
+    """What was found out of clouds; it is in *config* already."""
 
     def close(self) -> None:
         """Nothing; waiting writes are finished."""
@@ -91,7 +95,8 @@ def open_installation(config: Config, environ: Mapping[str, str], now: datetime)
     finally:
         os.umask(before)
     gateway_id, page_secret = database.write_now(lambda connection: _settle(connection, config, keyring, now))
-    return Installation(config, database, keyring, gateway_id, page_secret)
+    known = database.write_now(lambda connection: _remember(connection, config))
+    return Installation(remembered.informed(config, known), database, keyring, gateway_id, page_secret, known)
 
 
 def check_clouds_in_use(installation: Installation) -> None:
@@ -154,6 +159,15 @@ def _make_directories(config: Config) -> None:
             f"The state directory {config.state_directory} cannot be made ({error.strerror}); set state_directory in "
             "the configuration, or $PHANTOM_GATEWAY_STATE."
         ) from error
+
+
+def _remember(connection: Connection, config: Config) -> dict[str, StoredProbe]:
+    """What was found out of the clouds of *config*; of endpoints that they do not have any more it is forgotten."""
+    known = probes.everything(connection)
+    for name in remembered.outdated(config, known):
+        probes.forget(connection, name)
+        del known[name]
+    return known
 
 
 def _settle(connection: Connection, config: Config, keyring: Keyring, now: datetime) -> tuple[str, bytes]:

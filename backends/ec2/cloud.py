@@ -139,7 +139,9 @@ class Ec2Cloud:
 
     async def probe(self) -> Probe:
         """What the endpoint offers, and what stands in the way, without launching anything. Never raises CloudError."""
-        return await probing.probe(self.name, self._client, self._settings, self._credentials.secrets, self._clock)
+        return await probing.probe(
+            self.name, self._client, self._settings, self._credentials.secrets, self._gateway_id, self._clock
+        )
 
     async def wait_for_change(self) -> None:
         """Nothing, ever: EC2 announces no changes, and the traits say so."""

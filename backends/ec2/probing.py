@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from lxml import etree
 
-from backends.cloud import Probe
+from backends.cloud import Learned, Probe
+from backends.ec2 import learning
 from backends.ec2.client import Ec2Client
 from backends.ec2.dialect import Ec2Settings
 from backends.ec2.errors import AUTHENTICATION, CLOCK, Failed, NotSent, Problem, Unexpected, Verb, clean, means
@@ -44,14 +45,21 @@ class _Heard:
 
     root: Any
     date: str
+    server: str
     version: str
     """In the name space; "" when there is none."""
+    request_id: str
 
 
 async def probe(
-    name: str, client: Ec2Client, settings: Ec2Settings, secrets: Sequence[str], clock: Callable[[], datetime]
+    name: str,
+    client: Ec2Client,
+    settings: Ec2Settings,
+    secrets: Sequence[str],
+    gateway_id: str,
+    clock: Callable[[], datetime],
 ) -> Probe:
-    """What there is, and findings. *secrets* are never shown."""
+    """What there is, what the endpoint is like, and findings. *secrets* are never shown."""
     asking = _Asking(name, client, secrets)
     try:
         first = await asking.ask("DescribeRegions")
@@ -70,9 +78,10 @@ async def probe(
     findings = list(asking.findings)
     if first is not None:
         findings += _about_answer(first, name, settings, clock())
-    if settings.filters_trusted:
-        findings += await _about_filters(asking, name)
-    return Probe(True, images, types, zones, tuple(findings))
+    found = learning.family(name, settings.endpoint_url, first.server, first.request_id) if first is not None else None
+    learned = [found] if found is not None else []
+    learned += await _about_machines(asking, name, gateway_id)
+    return Probe(True, images, types, zones, tuple(findings), tuple(learned))
 
 
 class _Asking:
@@ -90,9 +99,21 @@ class _Asking:
         def read(reply: Reply) -> _Heard:
             root = answer(reply, operation)
             found = _VERSION.search(etree.QName(root).namespace or "")
-            return _Heard(root, reply.headers.get("date", ""), found[0] if found else "")
+            headers, version = reply.headers, found[0] if found else ""
+            request_id = text_of(root, "requestId")
+            return _Heard(root, headers.get("date", ""), headers.get("server", ""), version, request_id)
 
         return await self._client.call(operation, parameters or {}, read, deadline_s=PROBE_DEADLINE_S)
+
+    async def machines(self, gateway_id: str, filters: Mapping[str, Any] | None) -> learning.Listing:
+        """The first page of machines, filtered or not. Raises Problem."""
+        parameters = {} if filters is None else {"Filters": [filters]}
+        return await self._client.call(
+            "DescribeInstances",
+            parameters,
+            lambda reply: learning.listing(answer(reply, "DescribeInstances"), gateway_id),
+            deadline_s=PROBE_DEADLINE_S,
+        )
 
     async def names(
         self, operation: str, parameters: Mapping[str, Any], items: str, text: str, *, needed: bool
@@ -149,12 +170,19 @@ def _about_answer(heard: _Heard, name: str, settings: Ec2Settings, now: datetime
     return findings
 
 
-async def _about_filters(asking: _Asking, name: str) -> list[str]:
-    filters = [{"Name": "tag:phantom-gateway", "Values": [UNLIKELY_VALUE]}]
+async def _about_machines(asking: _Asking, name: str, gateway_id: str) -> list[Learned]:
+    """
+    What the endpoint's listings give away of filters on tags and of launch tokens.
+
+    Nothing is concluded from an answer that did not come: a filter may be refused, but it may be throttled as well.
+    """
     try:
-        heard = await asking.ask("DescribeInstances", {"Filters": filters})
+        found = [
+            await asking.machines(gateway_id, filters)
+            for filters in (None, learning.filter_on(UNLIKELY_VALUE), learning.filter_on(gateway_id))
+        ]
+    except Failed as problem:
+        return learning.of_refusal(name, problem)
     except Problem:
-        return [f"{name} refuses filters on tags: set filters_trusted = false"]
-    if heard.root.find("{*}reservationSet/{*}item") is not None:
-        return [f"{name} ignores filters on tags: set filters_trusted = false"]
-    return []
+        return []
+    return learning.of_listings(name, *found)

@@ -154,7 +154,9 @@ class Wire:
                 preload_content=False,
                 decode_content=False,
             )
-            return Reply(response.status, {k.lower(): v for k, v in response.headers.items()}, self._read(response))
+            # By name, which joins what was sent twice (moto says Server twice); by item, the last would win.
+            headers = {name.lower(): response.headers[name] for name in response.headers}
+            return Reply(response.status, headers, self._read(response))
         except (HTTPError, OSError, ValueError) as error:
             raise _problem(call, error) from error
         finally:
