@@ -1,8 +1,9 @@
 """
-What a big EC2-compatible cloud costs: launching a thousand VMs, the way of a launch to the wire, and looking at 10,000.
+What big EC2-compatible clouds cost: launching a thousand VMs, the way of a launch to the wire, from a refusal to the
+next cloud, and looking at 10,000.
 
-Owns: those measurements, against the fake endpoint of the tests in this process (0.3 s per call) and a whole gateway
-in another. Does not own: any judgement; it prints a table. Run: ``.venv/bin/python -m bench.clouds``.
+Owns: those measurements, against fake endpoints of the tests in this process (0.3 s per call) and a whole gateway in
+another. Does not own: any judgement; it prints a table. Run: ``.venv/bin/python -m bench.clouds``.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -28,6 +29,7 @@ from tests.fake_ec2.world import World
 CALL_S = 0.3
 SWEEP_INTERVAL_S = 5.0
 WIRE_SAMPLES = 50
+REFUSALS = 20
 API_S = 25.0
 """Of requests on one connection, one after the other: five sweeps."""
 
@@ -45,6 +47,7 @@ WAIT_S_MAX = 900.0
 GROUP = "big"
 SMALL_GROUP = "small"
 LAUNCH_CONFIGURATION = "web@hotel"
+NEXT_LAUNCH_CONFIGURATION = "web@sierra"
 WIDTH = 80
 
 CONFIG = f"""\
@@ -66,9 +69,12 @@ account_id = "123456789012"
 access_key_id = "{signed.ACCESS_KEY_ID}"
 secret_access_key = "{signed.SECRET_ACCESS_KEY}"
 
-[clouds.hotel]
+"""
+
+CLOUD = """
+[clouds.{name}]
 kind = "ec2"
-endpoint_url = "{{url}}"
+endpoint_url = "{url}"
 dialect = "aws"
 sweep_page_size = 1000
 vms_per_cloud_max = 100000
@@ -94,13 +100,16 @@ class Table:
 
 
 class Bench:
-    """A world, the endpoint in front of it, and a gateway that is started over it."""
+    """The worlds of hotel and of sierra, the endpoints in front of them, and a gateway that is started over both."""
 
     def __init__(self, thread: LoopThread, directory: Path) -> None:
-        self.world = World(AWS.changed({"pending_s": 0.0, "shutting_down_s": 0.0}))
-        self.url = thread.serve(Endpoint(self.world).application()).url
+        self.world, self.sierra = (World(AWS.changed({"pending_s": 0.0, "shutting_down_s": 0.0})) for _ in range(2))
+        urls = {
+            name: thread.serve(Endpoint(world).application()).url
+            for name, world in (("hotel", self.world), ("sierra", self.sierra))
+        }
         self.thread = thread
-        self.gateway = _start(directory, self.url)
+        self.gateway = _start(directory, urls)
 
     def call(self, action: str, **parameters: object) -> str:
         """The text of the gateway's answer."""
@@ -108,18 +117,32 @@ class Bench:
 
     def slow(self, seconds: float) -> None:
         """Nothing; each call at the cloud takes so long from now on."""
-        knobs = self.world.knobs.changed({"launch_base_s": seconds, "call_s": seconds})
-        self.thread.call(lambda: setattr(self.world, "knobs", knobs))
+        for world in (self.world, self.sierra):
+            self._change(world, launch_base_s=seconds, call_s=seconds)
 
-    def launches(self) -> list[float]:
-        """When each RunInstances arrived, in seconds since 1970."""
-        return [heard.at for heard in self.thread.call(lambda: list(self.world.ledger.calls_of("RunInstances")))]
+    def limit(self, capacity: int | None) -> None:
+        """Nothing; hotel has room for so many machines from now on."""
+        self._change(self.world, capacity=capacity)
+
+    def _change(self, world: World, **knobs: object) -> None:
+        changed = world.knobs.changed(knobs)
+        self.thread.call(lambda: setattr(world, "knobs", changed))
+
+    def launches(self, world: World | None = None) -> list[float]:
+        """When each RunInstances arrived, at hotel or in another *world*, in seconds since 1970."""
+        asked = world or self.world
+        return [heard.at for heard in self.thread.call(lambda: list(asked.ledger.calls_of("RunInstances")))]
 
     def alive(self) -> int:
         """Machines at the cloud."""
         return self.thread.call(lambda: len(self.world.ledger.alive()))
 
-    def make(self, name: str, desired: int) -> None:
+    def make_launch_configuration(self, name: str) -> None:
+        """Nothing; it exists."""
+        what = {"ImageId": "ami-00000000000000001", "InstanceType": "m1.small"}
+        self.call("CreateLaunchConfiguration", LaunchConfigurationName=name, **what)
+
+    def make(self, name: str, desired: int, **more: object) -> None:
         """Nothing; the group exists."""
         self.call(
             "CreateAutoScalingGroup",
@@ -129,6 +152,7 @@ class Bench:
             MaxSize=10_000,
             DesiredCapacity=desired,
             AvailabilityZones__member__1="hotel",
+            **more,
         )
 
     def desire(self, name: str, desired: int) -> None:
@@ -136,10 +160,11 @@ class Bench:
         self.call("SetDesiredCapacity", AutoScalingGroupName=name, DesiredCapacity=desired)
 
 
-def _start(directory: Path, url: str) -> Server:
+def _start(directory: Path, urls: Mapping[str, str]) -> Server:
     directory.mkdir(parents=True, exist_ok=True)
     config = directory / "phantom.toml"
-    config.write_text(CONFIG.format(state=directory / "state", url=url), encoding="utf-8")
+    clouds = "".join(CLOUD.format(name=name, url=url) for name, url in urls.items())
+    config.write_text(CONFIG.format(state=directory / "state") + clouds, encoding="utf-8")
     with (directory / "gateway.log").open("ab") as log:
         command = [sys.executable, "-m", "phantom_gateway", "serve", "--config", str(config)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, cwd=ROOT, text=True)
@@ -183,6 +208,35 @@ def to_the_wire(bench: Bench, table: Table) -> None:
         "SetDesiredCapacity to RunInstances: median, p99 (100 ms)",
         f"{delays_ms[len(delays_ms) // 2]:.0f} ms, {delays_ms[-1]:.0f} ms",
     )
+
+
+def to_the_next_cloud(bench: Bench, table: Table) -> None:
+    """Seconds from hotel's refusal to the arrival of RunInstances at sierra, each of a group of its own."""
+    delays_s = []
+    for number in range(REFUSALS):
+        bench.limit(0)
+        refused, elsewhere = len(bench.launches()), len(bench.launches(bench.sierra))
+        group, member = f"{GROUP}-{number}", "Tags__member__1__"
+        tag = {f"{member}Key": "clouds", f"{member}Value": "hotel:-1,sierra:-1", f"{member}PropagateAtLaunch": "false"}
+        bench.make(group, 1, **tag)
+        _until(partial(_has_launched, bench, bench.sierra, elsewhere), "the launch at sierra")
+        # The world notes when a call arrives; its answer leaves CALL_S later.
+        refused_at = bench.launches()[refused] + CALL_S
+        delays_s.append(bench.launches(bench.sierra)[elsewhere] - refused_at)
+        bench.limit(None)  # a launch that succeeds keeps hotel's breaker closed
+        before = len(bench.launches())
+        bench.desire(SMALL_GROUP, WIRE_SAMPLES + number + 1)
+        _until(partial(_has_launched, bench, bench.world, before), "a launch at hotel")
+        pause(REST_S)
+    delays_s.sort()
+    table.add(
+        "refusal on rank 1 to launch on rank 2: median, longest (1 s)",
+        f"{delays_s[len(delays_s) // 2] * 1_000:.0f} ms, {delays_s[-1] * 1_000:.0f} ms",
+    )
+
+
+def _has_launched(bench: Bench, world: World, before: int) -> bool:
+    return len(bench.launches(world)) > before
 
 
 def _has(bench: Bench, count: int) -> bool:
@@ -263,17 +317,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory, LoopThread() as thread:
         bench = Bench(thread, Path(directory))
         try:
-            bench.call(
-                "CreateLaunchConfiguration",
-                LaunchConfigurationName=LAUNCH_CONFIGURATION,
-                ImageId="ami-00000000000000001",
-                InstanceType="m1.small",
-            )
+            bench.make_launch_configuration(LAUNCH_CONFIGURATION)
+            bench.make_launch_configuration(NEXT_LAUNCH_CONFIGURATION)
             bench.make(SMALL_GROUP, 0)
             bench.make(GROUP, 0)
             bench.slow(CALL_S)
             pause(SWEEP_INTERVAL_S)
             to_the_wire(bench, table)
+            to_the_next_cloud(bench, table)
             a_thousand(bench, table)
             ten_thousand(bench, table, machines)
         finally:
