@@ -90,6 +90,7 @@ async def serving(
     """
     all_operations()
     installation = open_installation(config, environ, clock.now())
+    config = installation.config
     check_clouds_in_use(installation)
     clouds = clouds_of(config, installation.gateway_id, clock.now)
     accounts = GatewayAccounts(installation, clouds, clock.now, own_cloud_of)

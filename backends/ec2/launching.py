@@ -26,6 +26,8 @@ def parameters(spec: LaunchSpec, count: int, token: str, mark: Mark, settings: E
         raise Refused(
             f"the user data has {len(spec.user_data)} bytes, this cloud takes {settings.user_data_bytes_max} at most"
         )
+    # A subnet lies in a zone: the account's own zone would contradict one that the group named.
+    zone = spec.zone or (None if spec.subnet_id else settings.zone)
     found: dict[str, Any] = {
         "ImageId": spec.image_id,
         "InstanceType": spec.instance_type,
@@ -38,7 +40,7 @@ def parameters(spec: LaunchSpec, count: int, token: str, mark: Mark, settings: E
         "RamdiskId": spec.ramdisk_id,
         "EbsOptimized": spec.ebs_optimized,
         "BlockDeviceMappings": [_block_device(device) for device in spec.block_devices],
-        "Placement": _given({"AvailabilityZone": spec.zone or settings.zone, "Tenancy": spec.placement_tenancy}),
+        "Placement": _given({"AvailabilityZone": zone, "Tenancy": spec.placement_tenancy}),
         "Monitoring": _given({"Enabled": spec.monitoring}),
         "IamInstanceProfile": _profile(spec.instance_profile),
         "InstanceMarketOptions": _market(spec.spot_price),

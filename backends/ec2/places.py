@@ -43,11 +43,18 @@ class Places:
         zones = _Known(name, client, secrets, clock, "DescribeAvailabilityZones", "availabilityZoneInfo", "zoneName")
         subnets = _Known(name, client, secrets, clock, "DescribeSubnets", "subnetSet", "subnetId")
         zones.names = frozenset(settings.zones)
+        self._is_in_a_subnet = settings.subnet_id is not None
         self._zones = zones
         self._subnets = subnets
 
     async def among(self, wanted: Sequence[str]) -> tuple[str, ...]:
-        """Those of *wanted* that are there, in the same order."""
+        """
+        Those of *wanted* that are there, in the same order.
+
+        Where the operator chose a subnet, machines stay in it unless a group names another: it has one zone only.
+        """
+        if self._is_in_a_subnet:
+            wanted = [name for name in wanted if name.startswith(SUBNET_PREFIX)]
         found = await self._subnets.among([name for name in wanted if name.startswith(SUBNET_PREFIX)])
         found |= await self._zones.among([name for name in wanted if not name.startswith(SUBNET_PREFIX)])
         return tuple(name for name in wanted if name in found)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_type_hints
 
-from phantom_gateway.operations.desk import Desk, invalid
+from phantom_gateway.operations.desk import Desk
 from protocol.errors import ApiError
 from protocol.model import service
 
@@ -50,7 +50,11 @@ class Handler:
             if name is not None:
                 values[name] = value
             elif value not in ([], {}, "", False, DEFAULTS_SPELLED_OUT.get(member)):  # no more than the default
-                raise invalid(f"{member} is not supported by {self.name} of this gateway yet; leave it out.")
+                # Not ValidationError, which Terraform's provider repeats for ten minutes when a group is changed.
+                raise ApiError(
+                    "InvalidQueryParameter",
+                    f"{member} is not supported by {self.name} of this gateway yet; leave it out.",
+                )
         return self.params(**values)
 
 

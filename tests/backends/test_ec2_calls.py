@@ -150,6 +150,12 @@ FULL = LaunchSpec(
             id="the account's own choices",
         ),
         pytest.param(
+            LaunchSpec("ami-1", "t", subnet_id="subnet-1"),
+            {"zone": "zone-a", "subnet_id": "subnet-9"},
+            {"SubnetId": "subnet-1"},
+            id="a subnet, which has a zone of its own",
+        ),
+        pytest.param(
             LaunchSpec("ami-1", "t", security_groups=("sg-1",), associate_public_ip=False, subnet_id="subnet-1"),
             {},
             {

@@ -46,6 +46,13 @@ async def test_zones_that_are_remembered_cost_no_question():
         assert len(there.asked) == 2
 
 
+async def test_zones_are_not_offered_beside_the_operators_subnet():
+    """A subnet lies in one zone, and is the operator's word on the network; a group may still name another subnet."""
+    async with endpoint() as there, cloud_at(there.url, subnet_id="subnet-9", zones=("zone-a",)) as cloud:
+        there.by_action(DescribeSubnets=SUBNETS)
+        assert await cloud.places(["zone-a", "subnet-1"]) == ("subnet-1",)
+
+
 @pytest.mark.parametrize("answer", [error(400, "InvalidAction"), error(403, "UnauthorizedOperation"), b"HTTP/1.1 junk"])
 async def test_an_endpoint_that_cannot_tell_has_no_places(answer):
     """Launches are not held up by it, and it is not asked again at once."""

@@ -7,6 +7,7 @@ so that this is the one client which the tests cannot bring along: where the two
 
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,6 +23,9 @@ PROVIDER = "registry.terraform.io/hashicorp/aws"
 
 MIRRORS = ("~/.terraform.d/plugins", "/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins", "/opt/*")
 """Where Terraform itself looks for providers on the disk, and where packages of other origins are put."""
+
+PATIENCE_S = 100
+"""Of the provider with a change that is refused: an apply that is told at once takes a few seconds."""
 
 SKIPPED = "cannot be installed by the tests: "
 
@@ -49,23 +53,47 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
 def test_the_page_is_followed_from_nothing_to_nothing(
     gateway: Gateway, tmp_path: Path, environ: Mapping[str, str]
 ) -> None:
-    """Apply makes the group over two clouds, a second plan finds nothing to do, a change is made, destroy ends it."""
+    """Each apply does what it should and no more, a plan after each finds nothing to do, and destroy ends it all."""
     with ec2_endpoint() as ec2, Reader(gateway, tmp_path, {**environ, "TF_VAR_ec2_url": ec2}) as reader:
-        main, first, second = blocks("terraform.md")
+        main, made, grown, released, gone = blocks("terraform.md")
         reader.follow(main)
+        steps = [
+            (made, "3 added, 0 changed, 0 destroyed", {"hotel": 1, "sierra": 1}),
+            (grown, "0 added, 1 changed, 0 destroyed", {"hotel": 1, "sierra": 2}),
+            (released, "2 added, 1 changed, 2 destroyed", {"hotel": 1, "sierra": 2}),
+        ]
+        for block, changes, places in steps:
+            told = reader.follow(block)
+            assert changes in told
+            assert "No changes. Your infrastructure matches the configuration." in told
+            await_running(gateway, places)
 
-        told = reader.follow(first)
-        assert "3 added, 0 changed, 0 destroyed" in told
-        assert "No changes. Your infrastructure matches the configuration." in told
-        await_running(gateway, {"hotel": 1, "sierra": 1})
-
-        change, destroy = second.text.splitlines()
-        told = reader.follow(type(second)("sh", change + "\n", ""))
-        assert "0 added, 1 changed, 0 destroyed" in told
-        await_running(gateway, {"hotel": 1, "sierra": 2})
-
-        assert "3 destroyed" in reader.follow(type(second)("sh", destroy + "\n", ""))
+        assert "3 destroyed" in reader.follow(gone)
         assert running(gateway) == {}
+
+
+def test_a_parameter_that_is_not_built_is_told_at_once(
+    gateway: Gateway, tmp_path: Path, environ: Mapping[str, str]
+) -> None:
+    """The provider repeats a ValidationError until its time is over; this is another, and ends the apply."""
+    with ec2_endpoint() as ec2, Reader(gateway, tmp_path, {**environ, "TF_VAR_ec2_url": ec2}) as reader:
+        main, made, *_, gone = blocks("terraform.md")
+        before, found, after = main.text.partition("  min_size             = 0\n")
+        assert found
+        reader.follow(main)
+        reader.follow(made)
+        changed = f"{before}{found}  max_instance_lifetime = 86400\n{after}"
+        (tmp_path / main.file).write_text(changed.replace('"2m"', f'"{PATIENCE_S}s"'), encoding="utf-8")
+
+        began = time.monotonic()
+        told = reader.follow(type(made)("sh", "terraform apply -auto-approve || true\n", ""))
+
+        assert "MaxInstanceLifetime is not supported by UpdateAutoScalingGroup" in " ".join(
+            told.replace("│", "").split()
+        )
+        assert time.monotonic() - began < PATIENCE_S
+        (tmp_path / main.file).write_text(main.text, encoding="utf-8")
+        reader.follow(gone)
 
 
 def test_a_change_may_spell_out_the_default_distribution_over_zones(gateway: Gateway, name: str) -> None:

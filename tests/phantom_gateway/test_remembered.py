@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from backends.cloud import Learned, Probe
 from phantom_gateway import remembered
+from phantom_gateway.app import serving
 from phantom_gateway.checking import Report, check_clouds
 from phantom_gateway.clouds import build_clouds
 from phantom_gateway.config import Ec2CloudSettings, load
@@ -63,6 +65,18 @@ def test_what_was_found_stands_where_the_file_says_nothing(tmp_path: Path) -> No
     traits = build_clouds(installation.config, "0" * 12, lambda: NOW)["sierra"].traits
     assert (traits.token_is_idempotent, traits.launch_batch_max) == (True, DIALECTS["aws"]["launch_batch_max"])
     installation.close()
+
+
+async def test_a_gateway_that_serves_uses_what_was_found(tmp_path: Path) -> None:
+    """Clouds and accounts are built from it."""
+    keep(tmp_path, {"dialect": "aws"}, "http://127.0.0.1:9")
+    config = load(tmp_path / "phantom.toml", {"HOME": str(tmp_path)})
+
+    async with serving(replace(config, server=replace(config.server, port=0)), {}) as running:
+        (account,) = running.accounts.accounts()
+
+        assert account.traits.launch_batch_max == DIALECTS["aws"]["launch_batch_max"]
+        assert running.clouds["sierra"].traits.token_is_idempotent
 
 
 @pytest.mark.parametrize(
