@@ -80,7 +80,7 @@ def test_a_group_has_awss_defaults(office: Office) -> None:
         pytest.param({"AutoScalingGroupName": "gr\u00fcn"}, "ValidationError", "ASCII", id="not ASCII"),
         pytest.param({"TerminationPolicies": ["Random"]}, "ValidationError", "valid policies are", id="policy"),
         pytest.param({"HealthCheckType": "PING"}, "ValidationError", "valid types are", id="health check"),
-        pytest.param({"LoadBalancerNames": ["lb"]}, "ValidationError", "LoadBalancerNames is not supported", id="lb"),
+        pytest.param({"LoadBalancerNames": ["lb"]}, "InvalidQueryParameter", "Names is not supported", id="lb"),
         pytest.param({"Tags": [{"Key": "aws:x", "Value": "1"}]}, "ValidationError", "reserved", id="reserved tag"),
         pytest.param(
             {"Tags": [{"Key": "a", "ResourceId": "other"}]}, "ValidationError", "own name", id="somebody else's tag"

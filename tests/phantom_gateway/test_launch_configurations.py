@@ -46,7 +46,6 @@ def test_a_launch_configuration_is_described_as_it_was_given(office: Office) -> 
         pytest.param({"ImageId": ""}, "'imageId'", id="no image"),
         pytest.param({"UserData": "not base64!"}, "base64", id="user data is not base64"),
         pytest.param({"UserData": encoded("x" * 16_384)}, "less than or equal to 21847", id="user data too long"),
-        pytest.param({"InstanceId": "i-12345678"}, "InstanceId is not supported", id="copy of an instance"),
     ],
 )
 def test_a_wrong_launch_configuration_is_refused(office: Office, change: dict[str, str], words: str) -> None:
@@ -56,6 +55,15 @@ def test_a_wrong_launch_configuration_is_refused(office: Office, change: dict[st
 
     assert caught.value.code == "ValidationError"
     assert words in caught.value.message
+    assert office.call("DescribeLaunchConfigurations")["LaunchConfigurations"] == []
+
+
+def test_a_parameter_that_is_not_built_is_refused_by_name(office: Office) -> None:
+    """Its code is one that Terraform's provider does not repeat."""
+    with pytest.raises(ApiError, match="InstanceId is not supported") as caught:
+        office.create_launch_configuration(InstanceId="i-12345678")
+
+    assert caught.value.code == "InvalidQueryParameter"
     assert office.call("DescribeLaunchConfigurations")["LaunchConfigurations"] == []
 
 
