@@ -23,6 +23,8 @@ from phantom_gateway.accounts import REFRESH_EVERY_S, GatewayAccounts
 from phantom_gateway.clouds import CloudsOf, OwnCloudOf, build_clouds, build_own_cloud
 from phantom_gateway.config import Config
 from phantom_gateway.front.callers import Callers
+from phantom_gateway.front.http_api.callers import Callers as HttpApiCallers
+from phantom_gateway.front.http_api.door import ANYTHING_BELOW, HttpApiDoor
 from phantom_gateway.front.query import QueryDoor
 from phantom_gateway.front.server import listening
 from phantom_gateway.front.status import StatusDoor
@@ -31,6 +33,8 @@ from phantom_gateway.operations import all_operations
 from phantom_gateway.operations.ceilings import Holdings
 from phantom_gateway.operations.desk import House
 from phantom_gateway.operations.fragments import FragmentCache
+from phantom_gateway.operations.http_api import all_endpoints
+from phantom_gateway.operations.http_api.call import PREFIX
 from phantom_gateway.records import activities
 from phantom_gateway.records.ledger import SqlLedger
 from phantom_gateway.records.session import RecordsUnavailable
@@ -89,6 +93,7 @@ async def serving(
     *clouds_of* makes the operator's clouds, *own_cloud_of* a user's; measurements pass their own.
     """
     all_operations()
+    all_endpoints()
     installation = open_installation(config, environ, clock.now())
     config = installation.config
     check_clouds_in_use(installation)
@@ -106,7 +111,7 @@ async def serving(
         workers=config.reconciler.workers,
     )
     ports: list[int] = []
-    app = _application(config, installation, reconciler, ports)
+    app = _application(config, installation, reconciler, accounts, ports)
     try:
         await accounts.refresh()
         async with asyncio.TaskGroup() as loops:
@@ -133,9 +138,10 @@ def _application(
     config: Config,
     installation: Installation,
     reconciler: Reconciler,
+    accounts: GatewayAccounts,
     ports: list[int],
 ) -> web.Application:
-    """The routes: status, and the AWS door for every other path."""
+    """The routes: status, the JSON door below its prefix, and the AWS door for every other path."""
     house = House(
         region=config.server.region,
         clouds=tuple(config.clouds),
@@ -156,10 +162,20 @@ def _application(
         ports=ports,
         body_bytes_max=config.server.request_bytes_max,
     )
+    http_api = HttpApiDoor(
+        database=installation.database,
+        house=house,
+        callers=HttpApiCallers(installation.database, clock.now),
+        accounts=accounts,
+        wake=reconciler.wake,
+        now=clock.now,
+        body_bytes_max=config.server.request_bytes_max,
+    )
     status = StatusDoor(installation.database)
     app = web.Application()
     app.router.add_get("/healthz", status.healthz)
     app.router.add_get("/readyz", status.readyz)
+    app.router.add_route("*", PREFIX + ANYTHING_BELOW, http_api.__call__)
     app.router.add_route("*", "/{tail:.*}", query.__call__)
     return app
 

@@ -104,6 +104,22 @@ accounts = sa.Table(
 )
 """A user's own credentials on a cloud. Removed ones are NULL; the row stays until nothing is left there."""
 
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    _key(),
+    sa.Column("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("name", sa.String(64)),
+    sa.Column("token_hash", sa.String(64), nullable=False, unique=True),
+    sa.Column("scopes", Document, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment),
+    sa.Column("revoked_at", Moment),
+    sqlite_autoincrement=True,
+)
+"""What lets a user in at the JSON API. One that a password got has no name; one made by hand has, and may never end."""
+sa.Index("ix_tokens_user_id", tokens.c.user_id)
+
 launch_configurations = sa.Table(
     "launch_configurations",
     metadata,

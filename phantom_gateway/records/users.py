@@ -27,7 +27,7 @@ class User:
     created_at: datetime
 
 
-_COLUMNS = (
+USER_COLUMNS = (
     users.c.id,
     users.c.name,
     users.c.account_id,
@@ -36,9 +36,10 @@ _COLUMNS = (
     users.c.password_hash,
     users.c.created_at,
 )
-_BY_KEY = Prepared(sa.select(*_COLUMNS).where(users.c.access_key_id == sa.bindparam("access_key_id")))
-_BY_NAME = Prepared(sa.select(*_COLUMNS).where(users.c.name == sa.bindparam("name")))
-_ALL = Prepared(sa.select(*_COLUMNS).order_by(users.c.name))
+"""What makes a User of a row, in its order."""
+_BY_KEY = Prepared(sa.select(*USER_COLUMNS).where(users.c.access_key_id == sa.bindparam("access_key_id")))
+_BY_NAME = Prepared(sa.select(*USER_COLUMNS).where(users.c.name == sa.bindparam("name")))
+_ALL = Prepared(sa.select(*USER_COLUMNS).order_by(users.c.name))
 
 
 def by_access_key(connection: sa.Connection, access_key_id: str) -> User | None:

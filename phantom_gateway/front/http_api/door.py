@@ -1,0 +1,198 @@
+"""
+The JSON door: match, authenticate, read, carry out, answer.
+
+Owns: the order of these steps, and that every request ends in JSON whatever happens on the way. Does not own: what an
+endpoint does.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, Never
+
+from aiohttp import web
+
+from phantom_gateway.front.http_api.body import read_form, read_json, read_path, read_query
+from phantom_gateway.front.http_api.callers import Callers, read_pair
+from phantom_gateway.front.query import new_request_id
+from phantom_gateway.front.reading import read_request
+from phantom_gateway.logs import request_id as current_request_id
+from phantom_gateway.operations.desk import Desk, House
+from phantom_gateway.operations.http_api import schemas
+from phantom_gateway.operations.http_api.call import PREFIX, Answer, Call
+from phantom_gateway.operations.http_api.errand import Errand
+from phantom_gateway.operations.http_api.errors import JsonError, forbidden, not_found, translated
+from phantom_gateway.operations.http_api.table import Endpoint, match
+from phantom_gateway.records.session import Connection, Database, RecordsUnavailable
+from phantom_gateway.records.tokens import Bearer
+from phantom_gateway.tokens import Scope
+from protocol.errors import ApiError, shown
+from protocol.wire import Request
+from reconciler.accounts import AccountBook
+
+log = logging.getLogger(__name__)
+
+ANYTHING_BELOW = "{tail:(?s:/.*)?}"
+"""For aiohttp's router: what may follow the prefix, line breaks too, so that no other door answers it."""
+
+PRETTY_INDENT = 4
+"""Spaces of ``?pretty=true``; the original's."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpApiDoor:
+    """
+    Answers requests below ``/api/dev``. *wake* is called with a group's uid after a change to it is durable.
+
+    *accounts* are for endpoints that ask a cloud.
+    """
+
+    database: Database
+    house: House
+    callers: Callers
+    accounts: AccountBook
+    wake: Callable[[str], None]
+    now: Callable[[], datetime]
+    body_bytes_max: int
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        """The answer, always JSON. Raises nothing."""
+        request_id = new_request_id()
+        current_request_id.set(request_id)
+        writing = _Writing(request_id)
+        try:
+            return writing.answer(await self._carry_out(request, writing))
+        except JsonError as error:
+            return writing.error(error)
+        except ApiError as error:  # of a rule that both doors share
+            return writing.error(translated(error))
+        except RecordsUnavailable as unavailable:
+            log.warning("request.records_unavailable", extra={"reason": str(unavailable)})
+            return writing.error(_fault(503, "The gateway's records cannot be used now; try again."))
+        except Exception:  # the last resort of a door: the caller gets an answer, the log gets the story
+            log.exception("request.failed")
+            return writing.error(_fault(500, "The gateway made a mistake; its log has the request id."))
+
+    async def _carry_out(self, request: web.Request, writing: "_Writing") -> Answer:
+        received = await read_request(request, self.body_bytes_max)
+        query = read_query(received.query)
+        writing.origin = f"{request.scheme}://{received.header('host') or ''}"
+        writing.indent = PRETTY_INDENT if query.get("pretty", "").lower() == "true" else None
+        there, parts = _find(received)
+        if received.method == "OPTIONS":
+            writing.allow = _allowed(there)
+            return Answer(status=HTTPStatus.NO_CONTENT)
+        endpoint = there.get("GET" if received.method == "HEAD" else received.method)
+        if endpoint is None:
+            _refuse_method(received.method, there)
+        bearer = None if endpoint.open else await self.callers.find(read_pair(received.header("authorization"), query))
+        call = Call(
+            path=parts,
+            query=query,
+            body=_read_body(endpoint, received),
+            reveal=_may_reveal(endpoint, query, bearer),
+            address=request.remote or "",
+        )
+        return await self._run(endpoint, call, bearer)
+
+    async def _run(self, endpoint: Endpoint, call: Call, bearer: Bearer | None) -> Answer:
+        """The answer; what the endpoint wrote is durable, and the groups it concerns are awake."""
+        if endpoint.waits or bearer is None:
+            return await self._wait(endpoint, call, bearer)
+
+        def transact(connection: Connection) -> tuple[Answer, list[str]]:
+            desk = Desk(self.house, bearer.user, self.now(), connection)
+            return endpoint.run(desk, call), desk.woken
+
+        if not endpoint.writes:
+            return (await self.database.read(transact))[0]
+        answer, woken = await self.database.write(transact)
+        for group_uid in woken:
+            self.wake(group_uid)
+        return answer
+
+    async def _wait(self, endpoint: Endpoint, call: Call, bearer: Bearer | None) -> Answer:
+        caller = None if bearer is None else bearer.user
+        errand = Errand(self.house, caller, self.now, self.database, self.accounts)
+        try:
+            answer: Answer = await endpoint.run(errand, call)
+        finally:  # what became durable before a failure counts all the same
+            for group_uid in errand.woken:
+                self.wake(group_uid)
+        return answer
+
+
+class _Writing:
+    """How the answer to one request is written."""
+
+    __slots__ = ("allow", "indent", "origin", "request_id")
+
+    def __init__(self, request_id: str) -> None:
+        self.request_id = request_id
+        self.origin = ""
+        self.indent: int | None = None
+        self.allow: str | None = None
+
+    def answer(self, answer: Answer) -> web.Response:
+        headers = {} if self.allow is None else {"Allow": self.allow}
+        if answer.location is not None:
+            headers["Location"] = self.origin + answer.location.replace(" ", "%20")
+        return self._response(answer.status, answer.body, headers)
+
+    def error(self, error: JsonError) -> web.Response:
+        return self._response(error.status, error.body, error.headers)
+
+    def _response(self, status: int, body: Any, headers: Mapping[str, str]) -> web.Response:
+        every = {"X-Request-Id": self.request_id, "Cache-Control": "no-store", **headers}
+        if body is None:
+            return web.Response(status=status, headers=every)
+        separators = (",", ": ") if self.indent else (", ", ": ")
+        text = json.dumps(body, indent=self.indent, separators=separators, allow_nan=False)
+        return web.Response(status=status, body=text.encode(), headers={"Content-Type": "application/json", **every})
+
+
+def _find(received: Request) -> tuple[Mapping[str, Endpoint], Mapping[str, str]]:
+    path = read_path(received.path)
+    found = None if path is None else match(path.removeprefix(PREFIX))
+    if found is None:
+        raise not_found(f"There is no {shown(received.path)} here; {PREFIX}/openapi.json lists what there is.")
+    return found
+
+
+def _allowed(there: Mapping[str, Endpoint]) -> str:
+    return ", ".join(sorted({*there, "OPTIONS", *(["HEAD"] if "GET" in there else [])}))
+
+
+def _refuse_method(method: str, there: Mapping[str, Endpoint]) -> Never:
+    allowed = _allowed(there)
+    message = f"{shown(method)} is not allowed here, only {allowed}."
+    raise JsonError(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", message, {"Allow": allowed})
+
+
+def _read_body(endpoint: Endpoint, received: Request) -> Any:
+    """The body, as the endpoint's schema wants it; None where it has none. Raises JsonError."""
+    if endpoint.body is None:
+        return None
+    is_form = endpoint.takes_form and not received.body.lstrip().startswith(b"{")
+    body = read_form(received.body) if is_form else read_json(received.body)
+    schemas.check(endpoint.body, body)
+    return body
+
+
+def _may_reveal(endpoint: Endpoint, query: Mapping[str, str], bearer: Bearer | None) -> bool:
+    """Whether secrets are shown in clear. Raises JsonError when that is asked for in vain."""
+    if not endpoint.reveals or query.get("reveal", "").lower() != "true":
+        return False
+    if bearer is None or Scope.REVEAL not in bearer.scopes:
+        raise forbidden(
+            "reveal=true needs a token with the scope reveal; the operator makes one with: "
+            "phantom-gateway tokens add NAME --scope reveal"
+        )
+    return True
+
+
+def _fault(status: int, message: str) -> JsonError:
+    return JsonError(status, "ServiceUnavailable" if status == HTTPStatus.SERVICE_UNAVAILABLE else "Error", message)
