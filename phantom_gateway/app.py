@@ -14,6 +14,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
@@ -29,13 +30,14 @@ from phantom_gateway.front.query import QueryDoor
 from phantom_gateway.front.server import listening
 from phantom_gateway.front.status import StatusDoor
 from phantom_gateway.installation import Installation, check_clouds_in_use, held, open_installation
+from phantom_gateway.logins import Logins
 from phantom_gateway.operations import all_operations
 from phantom_gateway.operations.ceilings import Holdings
 from phantom_gateway.operations.desk import House
 from phantom_gateway.operations.fragments import FragmentCache
 from phantom_gateway.operations.http_api import all_endpoints
 from phantom_gateway.operations.http_api.call import PREFIX
-from phantom_gateway.records import activities
+from phantom_gateway.records import activities, tokens
 from phantom_gateway.records.ledger import SqlLedger
 from phantom_gateway.records.session import RecordsUnavailable
 from protocol.paging import PageTokens
@@ -44,7 +46,7 @@ from reconciler.loop import Reconciler
 log = logging.getLogger(__name__)
 
 PRUNE_EVERY_S = 3_600.0
-"""Activities older than six weeks are dropped this often; a few hours more or less make no difference to anyone."""
+"""Activities and tokens of long ago are dropped this often; a few hours more or less make no difference to anyone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,9 @@ async def serving(
         sweep_interval_s=config.reconciler.sweep_interval_s,
         workers=config.reconciler.workers,
     )
+    logins = Logins()
     ports: list[int] = []
-    app = _application(config, installation, reconciler, accounts, ports)
+    app = _application(config, installation, reconciler, accounts, logins, ports)
     try:
         await accounts.refresh()
         async with asyncio.TaskGroup() as loops:
@@ -128,6 +131,7 @@ async def serving(
             for task in tasks:
                 task.cancel()
     finally:
+        logins.close()
         await accounts.close()
         for cloud in clouds.values():
             await cloud.close()
@@ -139,6 +143,7 @@ def _application(
     installation: Installation,
     reconciler: Reconciler,
     accounts: GatewayAccounts,
+    logins: Logins,
     ports: list[int],
 ) -> web.Application:
     """The routes: status, the JSON door below its prefix, and the AWS door for every other path."""
@@ -167,6 +172,7 @@ def _application(
         house=house,
         callers=HttpApiCallers(installation.database, clock.now),
         accounts=accounts,
+        logins=logins,
         wake=reconciler.wake,
         now=clock.now,
         body_bytes_max=config.server.request_bytes_max,
@@ -190,13 +196,14 @@ def _tls(config: Config) -> ssl.SSLContext | None:
 
 
 async def _prune_forever(installation: Installation) -> None:
-    """Never returns; old activities are dropped now and then."""
+    """Never returns; old activities and dead tokens are dropped now and then."""
     while True:
         try:
-            dropped = await installation.database.write(lambda connection: activities.prune(connection, clock.now()))
-            log.debug("activities.pruned", extra={"dropped": dropped})
+            for what, prune in (("activities", activities.prune), ("tokens", tokens.prune)):
+                dropped = await installation.database.write(partial(prune, now=clock.now()))
+                log.debug("records.pruned", extra={"what": what, "dropped": dropped})
         except RecordsUnavailable as unavailable:
-            log.warning("activities.not_pruned", extra={"reason": str(unavailable)})
+            log.warning("records.not_pruned", extra={"reason": str(unavailable)})
         await asyncio.sleep(PRUNE_EVERY_S)
 
 

@@ -1,8 +1,8 @@
 """
-The command line: ``phantom-gateway serve|env|users|accounts|keys|check|explain``.
+The command line: ``phantom-gateway serve|env|users|tokens|accounts|keys|check|explain``.
 
 Owns: arguments, printing and exit codes (0 all well, 1 it did not hold, 2 used wrongly). Does not own: what is done,
-nor the commands about credentials (``cli_accounts``).
+nor the commands about users and credentials (``cli_users``, ``cli_accounts``).
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from rich.markup import escape
 
 from phantom_gateway import clock, logs
 from phantom_gateway.cli_accounts import accounts_app, keys_app
-from phantom_gateway.config import UserSettings
+from phantom_gateway.cli_users import tokens_app, users_app
+from phantom_gateway.env_token import env_token
 from phantom_gateway.explain import Story, tell
-from phantom_gateway.installation import InstallationError, add_user, generated_user
+from phantom_gateway.installation import InstallationError
+from phantom_gateway.operations.http_api.call import PREFIX
 from phantom_gateway.ownership import strangers
-from phantom_gateway.records import users as user_records
-from phantom_gateway.records.session import Connection
 from phantom_gateway.terminal import (
     ConfigOption,
     JsonOption,
@@ -31,7 +31,6 @@ from phantom_gateway.terminal import (
     clear_errors,
     load_config,
     opened,
-    print_facts,
     print_table,
 )
 
@@ -41,8 +40,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Keeps groups of VMs alive on many clouds, behind the AWS Auto Scaling API.",
 )
-users_app = typer.Typer(no_args_is_help=True, help="Users and their AWS keys.")
 app.add_typer(users_app, name="users")
+app.add_typer(tokens_app, name="tokens")
 app.add_typer(accounts_app, name="accounts")
 app.add_typer(keys_app, name="keys")
 
@@ -74,7 +73,7 @@ def env(
     config: ConfigOption = None,
     user: Annotated[str | None, typer.Option(help="Whose keys; may be left out when there is one user.")] = None,
 ) -> None:
-    """Print export lines that point AWS clients at this gateway: eval "$(phantom-gateway env)"."""
+    """Print export lines that point clients of both APIs at this gateway: eval "$(phantom-gateway env)"."""
     with opened(config) as installation:
         found = installation.database.read_now(lambda connection: choose_user(connection, user))
         secret = installation.keyring.decrypt(found.secret_sealed).reveal()
@@ -91,64 +90,13 @@ def env(
             # The names that scripts of the original Phantom read.
             "EC2_ACCESS_KEY": found.access_key_id,
             "EC2_SECRET_KEY": secret,
+            "PHANTOM_URL": url + PREFIX,
+            "USER_ID": str(found.id),
+            "TOKEN": env_token(installation, found, clock.now()).reveal(),
         }
         for name, value in exports.items():
             print(f"export {name}={shlex.quote(value)}")
         print("unset AWS_SESSION_TOKEN AWS_PROFILE")
-
-
-@users_app.command("add")
-def users_add(
-    name: str,
-    config: ConfigOption = None,
-    account_id: Annotated[str | None, typer.Option(help="12 digits; generated when left out.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Create a user with a new key pair, and print the pair once."""
-    with opened(config) as installation:
-        generated = generated_user(name)
-        settings = UserSettings(
-            name=name,
-            access_key_id=generated.access_key_id,
-            secret_access_key=generated.secret_access_key,
-            account_id=account_id,
-        )
-        user = installation.database.write_now(
-            lambda connection: add_user(connection, installation.keyring, settings, clock.now())
-        )
-        facts = {
-            "name": user.name,
-            "account_id": user.account_id,
-            "access_key_id": user.access_key_id,
-            "secret_access_key": settings.secret_access_key.reveal(),
-        }
-        print_facts(facts, as_json=as_json)
-
-
-@users_app.command("list")
-def users_list(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """List the users and their access keys; secrets are never shown."""
-    with opened(config) as installation:
-        found = installation.database.read_now(user_records.everyone)
-        rows = [(user.name, user.account_id, user.access_key_id, f"{user.created_at:%Y-%m-%d %H:%M}") for user in found]
-        print_table(("name", "account_id", "access_key_id", "created_at"), rows, as_json=as_json)
-
-
-@users_app.command("remove")
-def users_remove(name: str, config: ConfigOption = None) -> None:
-    """Remove a user who has no groups and no launch configurations any more."""
-    with opened(config) as installation:
-
-        def job(connection: Connection) -> None:
-            user = choose_user(connection, name)
-            if user_records.owns_anything(connection, user.id):
-                raise InstallationError(
-                    f"{name} still has groups or launch configurations; delete those first, so that no VM is forgotten."
-                )
-            user_records.remove(connection, user.id)
-
-        installation.database.write_now(job)
-        print(f"{name} is removed.")
 
 
 @app.command()

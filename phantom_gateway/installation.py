@@ -15,14 +15,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-import argon2
-
 from phantom_gateway import remembered
 from phantom_gateway.config import Config, UserSettings
 from phantom_gateway.config.keys import keys_of
 from phantom_gateway.config.kinds import Around, Wrong
 from phantom_gateway.keyring import Keyring
-from phantom_gateway.records import instances, probes, users
+from phantom_gateway.passwords import fits, hashed
+from phantom_gateway.records import instances, probes, tokens, users
 from phantom_gateway.records.probes import StoredProbe
 from phantom_gateway.records.session import Connection, Database, sqlite_url
 from phantom_gateway.records.users import User
@@ -132,12 +131,18 @@ def add_user(connection: Connection, keyring: Keyring, settings: UserSettings, n
         account_id=account_id,
         access_key_id=settings.access_key_id,
         secret_sealed=keyring.encrypt(settings.secret_access_key),
-        password_hash=_hashed(settings.password),
+        password_hash=None if settings.password is None else hashed(settings.password),
         created_at=now,
     )
     user = users.by_name(connection, settings.name)
     assert user is not None
     return user
+
+
+def change_password(connection: Connection, user_id: int, password_hash: str | None) -> None:
+    """Nothing; the user has another password (None: no more). Tokens that the old one got end with it."""
+    users.change(connection, user_id, {"password_hash": password_hash})
+    tokens.forget_logins(connection, user_id)
 
 
 def generated_user(name: str) -> UserSettings:
@@ -200,8 +205,8 @@ def _settle_user(connection: Connection, keyring: Keyring, settings: UserSetting
         )
     if keyring.decrypt(user.secret_sealed) != settings.secret_access_key:
         users.change(connection, user.id, {"secret_sealed": keyring.encrypt(settings.secret_access_key)})
-    if settings.password is not None and not _fits(settings.password, user.password_hash):
-        users.change(connection, user.id, {"password_hash": _hashed(settings.password)})
+    if settings.password is not None and not fits(settings.password, user.password_hash):
+        change_password(connection, user.id, hashed(settings.password))
 
 
 def _check(settings: UserSettings) -> None:
@@ -220,16 +225,3 @@ def _free_account_id(connection: Connection) -> str:
         account_id = f"{secrets.randbelow(9 * 10**11) + 10**11}"
         if not users.is_account_taken(connection, account_id):
             return account_id
-
-
-def _fits(password: Secret, password_hash: str | None) -> bool:
-    if password_hash is None:
-        return False
-    try:
-        return argon2.PasswordHasher().verify(password_hash, password.reveal())
-    except argon2.exceptions.VerifyMismatchError:
-        return False
-
-
-def _hashed(password: Secret | None) -> str | None:
-    return None if password is None else argon2.PasswordHasher().hash(password.reveal())

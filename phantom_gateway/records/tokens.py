@@ -6,13 +6,16 @@ Owns: the queries on ``tokens``. Does not own: making a token's text, hashing it
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from phantom_gateway.records.prepared import Prepared
 from phantom_gateway.records.tables import tokens, users
 from phantom_gateway.records.users import USER_COLUMNS, User
+
+SHOWN_AFTER_END = timedelta(days=30)
+"""For how long it can be looked up when a token was revoked; nobody asks later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,8 @@ def trim_logins(connection: sa.Connection, user_id: int, kept: int) -> None:
     connection.execute(tokens.delete().where(*mine, tokens.c.id.not_in(newest)))
 
 
-def prune(connection: sa.Connection, before: datetime) -> int:
-    """How many tokens that were revoked or expired *before* then are forgotten."""
+def prune(connection: sa.Connection, now: datetime) -> int:
+    """How many tokens are forgotten because they were revoked or expired ``SHOWN_AFTER_END`` ago."""
+    before = now - SHOWN_AFTER_END
     is_past = sa.or_(tokens.c.expires_at < before, tokens.c.revoked_at < before)
     return connection.execute(tokens.delete().where(is_past)).rowcount

@@ -165,7 +165,7 @@ def test_users_come_and_go(config: Path) -> None:
     left = run("users", "list", "--json", config=config)
 
     alice = json.loads(added.out)
-    assert set(alice) == {"name", "account_id", "access_key_id", "secret_access_key"}
+    assert set(alice) == {"name", "user_id", "account_id", "access_key_id", "secret_access_key"}
     assert [user["name"] for user in json.loads(listed.out)] == ["alice", "bob@example.org"]
     assert json.loads(listed.out)[1]["account_id"] == "123456789012"
     assert alice["secret_access_key"] not in listed.out + table.out

@@ -19,6 +19,7 @@ from phantom_gateway.front.http_api.body import read_form, read_json, read_path,
 from phantom_gateway.front.http_api.callers import Callers, read_pair
 from phantom_gateway.front.query import new_request_id
 from phantom_gateway.front.reading import read_request
+from phantom_gateway.logins import Logins
 from phantom_gateway.logs import request_id as current_request_id
 from phantom_gateway.operations.desk import Desk, House
 from phantom_gateway.operations.http_api import schemas
@@ -54,6 +55,7 @@ class HttpApiDoor:
     house: House
     callers: Callers
     accounts: AccountBook
+    logins: Logins
     wake: Callable[[str], None]
     now: Callable[[], datetime]
     body_bytes_max: int
@@ -116,7 +118,7 @@ class HttpApiDoor:
 
     async def _wait(self, endpoint: Endpoint, call: Call, bearer: Bearer | None) -> Answer:
         caller = None if bearer is None else bearer.user
-        errand = Errand(self.house, caller, self.now, self.database, self.accounts)
+        errand = Errand(self.house, caller, self.now, self.database, self.accounts, self.logins)
         try:
             answer: Answer = await endpoint.run(errand, call)
         finally:  # what became durable before a failure counts all the same
@@ -137,7 +139,9 @@ class _Writing:
         self.allow: str | None = None
 
     def answer(self, answer: Answer) -> web.Response:
-        headers = {} if self.allow is None else {"Allow": self.allow}
+        headers = dict(answer.headers)
+        if self.allow is not None:
+            headers["Allow"] = self.allow
         if answer.location is not None:
             headers["Location"] = self.origin + answer.location.replace(" ", "%20")
         return self._response(answer.status, answer.body, headers)

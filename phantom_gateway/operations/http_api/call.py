@@ -39,6 +39,7 @@ class Answer:
     body: Any = field(default=None, repr=False)
     status: int = HTTPStatus.OK
     location: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 NO_CONTENT = Answer(status=HTTPStatus.NO_CONTENT)

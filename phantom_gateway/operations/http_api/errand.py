@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from phantom_gateway.logins import Logins
 from phantom_gateway.operations.desk import Desk, House
 from phantom_gateway.operations.http_api.errors import not_found
 from phantom_gateway.records.session import Connection, Database
@@ -29,6 +30,7 @@ class Errand:
     now: Callable[[], datetime]
     database: Database
     accounts: AccountBook
+    logins: Logins
     woken: list[str] = field(default_factory=list)
 
     @property

@@ -19,6 +19,7 @@ from backends.cloud import Cloud
 from phantom_gateway import tokens
 from phantom_gateway.front.http_api.callers import Callers
 from phantom_gateway.front.http_api.door import ANYTHING_BELOW, HttpApiDoor
+from phantom_gateway.logins import Logins
 from phantom_gateway.operations.http_api import all_endpoints
 from phantom_gateway.operations.http_api.call import PREFIX
 from phantom_gateway.records.users import User
@@ -65,6 +66,7 @@ class Counter:
     def __init__(self, office: Office) -> None:
         self.office = office
         self.accounts = Accounts()
+        self.logins = Logins()
         self.woken: list[str] = []
         self._tokens: dict[int, str] = {}
         all_endpoints()
@@ -73,6 +75,7 @@ class Counter:
             house=office.house,
             callers=Callers(office.database, lambda: office.now),
             accounts=self.accounts,
+            logins=self.logins,
             wake=self.woken.append,
             now=lambda: office.now,
             body_bytes_max=BODY_BYTES_MAX,
@@ -90,6 +93,7 @@ class Counter:
         """Nothing; it is closed."""
         await self._session.close()
         await self._server.close()
+        self.logins.close()
 
     def token(self, user: User | None = None, *scopes: tokens.Scope) -> str:
         """A new token of the user."""

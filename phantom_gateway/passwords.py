@@ -1,0 +1,38 @@
+"""
+Passwords: hashed with argon2, compared without telling anything but yes or no.
+
+Owns: the hash. Does not own: whose password it is, how often one may guess, or in which thread.
+"""
+
+import functools
+
+import argon2
+
+from phantom_gateway.secret import Secret
+
+PASSWORD_LENGTH_MAX = 1_024
+"""Characters. A hash takes as long for any length; more is no password but an attack on memory."""
+
+
+def hashed(password: Secret) -> str:
+    """The hash of *password*, salted. Takes 50 to 100 ms and 64 MiB, on purpose."""
+    return argon2.PasswordHasher().hash(password.reveal())
+
+
+def fits(password: Secret, password_hash: str | None) -> bool:
+    """
+    Whether *password* is the one hashed. Takes 50 to 100 ms, as much without a hash as with one.
+
+    So the time tells nobody whether there is such a user, or whether he has a password.
+    """
+    try:
+        argon2.PasswordHasher().verify(password_hash or _nobodys(), password.reveal())
+    except argon2.exceptions.VerifyMismatchError:
+        return False
+    return password_hash is not None
+
+
+@functools.cache
+def _nobodys() -> str:
+    """A hash that costs as much as any other."""
+    return hashed(Secret("nobody has this password"))
