@@ -10,7 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from phantom_gateway.records.tables import accounts, gateway, launch_configurations, launch_specs, users
+from phantom_gateway.records.tables import (
+    accounts,
+    chef_credentials,
+    gateway,
+    launch_configurations,
+    launch_specs,
+    users,
+)
 
 BATCH_SIZE = 200
 """Texts in one transaction. User data takes up to 30 KB each; others who write wait some ten milliseconds."""
@@ -34,6 +41,7 @@ PLACES = (
     Place(gateway.c.value, also=gateway.c.name == "page_secret"),
     Place(users.c.secret_sealed),
     Place(accounts.c.credentials_sealed),
+    Place(chef_credentials.c.keys_sealed),
     Place(launch_configurations.c.user_data_sealed),
     Place(launch_specs.c.user_data_sealed),
 )

@@ -120,6 +120,22 @@ tokens = sa.Table(
 """What lets a user in at the JSON API. One that a password got has no name; one made by hand has, and may never end."""
 sa.Index("ix_tokens_user_id", tokens.c.user_id)
 
+chef_credentials = sa.Table(
+    "chef_credentials",
+    metadata,
+    _key(),
+    sa.Column("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("server_url", sa.Text, nullable=False),
+    sa.Column("client_name", sa.String(255), nullable=False),
+    sa.Column("validation_client_name", sa.String(255), nullable=False),
+    sa.Column("keys_sealed", sa.Text, nullable=False),
+    sa.Column("updated_at", Moment, nullable=False),
+    sa.UniqueConstraint("user_id", "name"),
+    sqlite_autoincrement=True,
+)
+"""A user's Chef server, where VMs of launch configurations with a run list register."""
+
 launch_configurations = sa.Table(
     "launch_configurations",
     metadata,
