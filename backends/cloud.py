@@ -266,3 +266,16 @@ class Placing(Protocol):
         Asks the cloud when it has to, and raises nothing: a cloud that cannot tell has none.
         """
         ...
+
+
+@runtime_checkable
+class KeepsKeyPairs(Protocol):
+    """What a cloud can besides the verbs, if it keeps the key pairs that its machines are launched with."""
+
+    async def key_pairs(self) -> tuple[str, ...]:
+        """The names of those there are. Raises CloudError."""
+        ...
+
+    async def import_key_pair(self, name: str, public_key: str) -> None:
+        """Nothing; there is one called *name*, with this public key. Raises CloudError, Refused when there was one."""
+        ...

@@ -37,6 +37,7 @@ from phantom_gateway.operations.desk import House
 from phantom_gateway.operations.fragments import FragmentCache
 from phantom_gateway.operations.http_api import all_endpoints
 from phantom_gateway.operations.http_api.call import PREFIX
+from phantom_gateway.probes import Probes
 from phantom_gateway.records import activities, tokens
 from phantom_gateway.records.ledger import SqlLedger
 from phantom_gateway.records.session import RecordsUnavailable
@@ -157,6 +158,7 @@ def _application(
         fragments=FragmentCache(),
         holdings=Holdings(),
         new_id=_new_id,
+        cloud_kinds=config.cloud_kinds,
     )
     query = QueryDoor(
         database=installation.database,
@@ -172,6 +174,7 @@ def _application(
         house=house,
         callers=HttpApiCallers(installation.database, clock.now),
         accounts=accounts,
+        probes=Probes(),
         logins=logins,
         wake=reconciler.wake,
         now=clock.now,

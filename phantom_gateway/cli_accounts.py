@@ -7,17 +7,14 @@ read), and what is printed. Does not own: what becomes of accounts (``accounts``
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from phantom_gateway import clock
-from phantom_gateway.accounts import fingerprint, seal, unseal
+from phantom_gateway import account_rules, clock
+from phantom_gateway.account_rules import SECRET_LENGTH_MAX
+from phantom_gateway.accounts import fingerprint, unseal
 from phantom_gateway.clouds import Credentials
-from phantom_gateway.config import Config, Ec2CloudSettings
-from phantom_gateway.config.keys import keys_of
-from phantom_gateway.config.kinds import Around, Wrong
 from phantom_gateway.installation import Installation, InstallationError
 from phantom_gateway.keyring import KEYS_VARIABLE, KeyringError
 from phantom_gateway.records import accounts as records
@@ -30,9 +27,6 @@ from phantom_gateway.terminal import ConfigOption, JsonOption, choose_user, open
 
 SECRET_VARIABLE = "PHANTOM_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a variable
 """Where ``accounts set`` finds the secret when nobody sits at a terminal and nothing is piped in."""
-
-SECRET_LENGTH_MAX = 1024
-"""Characters. EC2's have 40; a longer text is some other file."""
 
 accounts_app = typer.Typer(no_args_is_help=True, help="Users' own credentials on clouds, over the operator's.")
 keys_app = typer.Typer(no_args_is_help=True, help="The keys that seal the secrets in the database.")
@@ -57,21 +51,20 @@ def accounts_set(
 ) -> None:
     """Let a user launch on CLOUD with credentials of his own. The secret is asked for, and kept sealed."""
     with opened(config) as installation:
-        _check_cloud(installation.config, cloud)
+        account_rules.check_cloud(installation.config.cloud_kinds, cloud)
         chosen = installation.database.read_now(lambda connection: choose_user(connection, user))
         key_id = access_key_id or typer.prompt("Access key id")
         credentials = Credentials(key_id, _secret(from_stdin=secret_stdin), key_name)
-        _check_credentials(credentials)
-        text = seal(installation.keyring, credentials)
+        account_rules.check_credentials(credentials)
 
         def job(connection: Connection) -> StoredAccount:
-            return records.put(
+            return account_rules.put(
                 connection,
+                installation.keyring,
                 chosen.id,
                 cloud,
-                credentials_sealed=text,
-                key_name=key_name,
-                now=clock.now(),
+                credentials,
+                clock.now(),
                 sees_the_same=same_account,
             )
 
@@ -110,12 +103,7 @@ def accounts_remove(
 
         def job(connection: Connection) -> StoredAccount:
             account = _find(connection, choose_user(connection, user), cloud)
-            if account.vms and account.state is AccountState.USED and not force:
-                raise InstallationError(
-                    f"{user} has {account.vms} VMs on {cloud}, which nobody could see or end without these "
-                    "credentials; scale the groups down first, or say --force: then the VMs stay, unreachable."
-                )
-            records.remove(connection, account, clock.now())
+            account_rules.remove(connection, account, clock.now(), force=force, how="--force")
             return account
 
         account = installation.database.write_now(job)
@@ -163,29 +151,8 @@ def keys_rotate(config: ConfigOption = None) -> None:
         )
 
 
-def _check_cloud(config: Config, name: str) -> None:
-    """Nothing, when users may have accounts there. Raises InstallationError."""
-    settings = config.clouds.get(name)
-    if settings is None:
-        raise InstallationError(f"There is no cloud called {name}; the clouds are: {', '.join(config.clouds)}.")
-    if not isinstance(settings, Ec2CloudSettings):
-        raise InstallationError(f"{name} is of the kind {settings.kind}, which knows no credentials.")
-
-
-def _check_credentials(credentials: Credentials) -> None:
-    """Nothing, when a configuration file might say the same. Raises InstallationError."""
-    kinds = {key.name: key.about.kind for key in keys_of(Ec2CloudSettings)}
-    for name in ("access_key_id", "key_name"):
-        value = getattr(credentials, name)
-        if value is not None:
-            try:
-                kinds[name].read(value, Around(Path(), {}))
-            except Wrong as wrong:
-                raise InstallationError(f"{name}: {wrong}.") from wrong
-
-
 def _secret(*, from_stdin: bool) -> Secret:
-    """The secret, from where it may come. Raises InstallationError when it is none."""
+    """The secret, from where it may come. Raises InstallationError when it comes from nowhere."""
     if from_stdin:
         # One line and no more: what is behind it is not ours, and an endless stream would never end.
         text = sys.stdin.readline(SECRET_LENGTH_MAX + 2).rstrip("\r\n")
@@ -197,17 +164,13 @@ def _secret(*, from_stdin: bool) -> Secret:
         raise InstallationError(
             f"There is no secret: pipe it in with --secret-stdin, set ${SECRET_VARIABLE}, or run this at a terminal."
         )
-    if not 1 <= len(text) <= SECRET_LENGTH_MAX or not (text.isascii() and text.isprintable()) or " " in text:
-        raise InstallationError(
-            f"The secret must be 1 to {SECRET_LENGTH_MAX} printable ASCII characters without spaces; is it complete?"
-        )
     return Secret(text)
 
 
 def _find(connection: Connection, user: User, cloud: str) -> StoredAccount:
     """The user's own account. Raises InstallationError naming those there are."""
-    account = records.find(connection, user.id, cloud)
-    if account is None or account.state is AccountState.REMOVED:
+    account = account_rules.present(connection, user.id, cloud)
+    if account is None:
         there = [each.cloud for each in records.of_user(connection, user.id) if each.state is not AccountState.REMOVED]
         raise InstallationError(
             f"{user.name} has no credentials on {cloud}; there are some on: {', '.join(there) or 'no cloud'}."

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from phantom_gateway import clock
+from phantom_gateway.account_rules import AccountRule
 from phantom_gateway.config import Config, ConfigError, load
 from phantom_gateway.installation import Installation, InstallationError, open_installation
 from phantom_gateway.keyring import KeyringError
@@ -51,7 +52,7 @@ def clear_errors() -> Iterator[None]:
     texts: list[str] = []
     try:
         yield
-    except* (ConfigError, InstallationError, KeyringError) as errors:  # the server's come in a group
+    except* (AccountRule, ConfigError, InstallationError, KeyringError) as errors:  # the server's come in a group
         texts = _texts(errors)
     if texts:
         fail("\n".join(texts))

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from backends.cloud import CloudTraits, Inquiry, LaunchSpec, Machine, Mark, Probe, Sweep
-from backends.ec2 import inventory, launching, probing
+from backends.ec2 import inventory, key_pairs, launching, probing
 from backends.ec2.client import Ec2Client
 from backends.ec2.dialect import INQUIRY_BATCH_MAX, SWEEP_PAGES_MAX, TERMINATE_BATCH_MAX, Ec2Credentials, Ec2Settings
 from backends.ec2.errors import NOT_FOUND, Failed, Problem, Verb, means
@@ -142,6 +142,14 @@ class Ec2Cloud:
         return await probing.probe(
             self.name, self._client, self._settings, self._credentials.secrets, self._gateway_id, self._clock
         )
+
+    async def key_pairs(self) -> tuple[str, ...]:
+        """The names of the key pairs in this account. Raises Unreachable, Throttled or Refused."""
+        return await key_pairs.names(self._client, self.name, self._credentials.secrets)
+
+    async def import_key_pair(self, name: str, public_key: str) -> None:
+        """Nothing; machines can be launched with *public_key*. Raises Unreachable, Throttled or Refused."""
+        await key_pairs.add(self._client, self.name, self._credentials.secrets, name, public_key)
 
     async def wait_for_change(self) -> None:
         """Nothing, ever: EC2 announces no changes, and the traits say so."""

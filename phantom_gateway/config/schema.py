@@ -243,6 +243,11 @@ class Config:
         return self.source is None
 
     @property
+    def cloud_kinds(self) -> dict[str, str]:
+        """The kind of each cloud, by name, in the order of the file."""
+        return {name: settings.kind for name, settings in self.clouds.items()}
+
+    @property
     def database_file(self) -> Path:
         """The SQLite file, absolute."""
         return self.state_directory / self.database.url.removeprefix("sqlite:///")

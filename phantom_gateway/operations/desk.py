@@ -4,7 +4,7 @@ What an operation has on its desk: who asks, when, the open transaction, and the
 Owns: nothing that outlives a request, except :class:`House`, which is built once at start.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -31,6 +31,8 @@ class House:
     fragments: FragmentCache
     holdings: Holdings
     new_id: Callable[[], str]
+    cloud_kinds: Mapping[str, str] = field(default_factory=dict)
+    """The kind of each cloud, by name."""
 
 
 @dataclass(slots=True)

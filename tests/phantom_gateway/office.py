@@ -73,6 +73,7 @@ class Office:
             fragments=FragmentCache(),
             holdings=Holdings(),
             new_id=lambda: f"00000000-0000-4000-8000-{next(numbers):012d}",
+            cloud_kinds={"hotel": "ec2", "sierra": "local"},
         )
         self.ledger = SqlLedger(self.database, self.keyring, self.house.new_id)
         self.user = self.add_user("alice", "AKIAALICEALICEALICE1", "111111111111")

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from phantom_gateway import clock
+from phantom_gateway.account_rules import SECRET_LENGTH_MAX
 from phantom_gateway.accounts import unseal
 from phantom_gateway.cli import app
-from phantom_gateway.cli_accounts import SECRET_LENGTH_MAX, SECRET_VARIABLE
+from phantom_gateway.cli_accounts import SECRET_VARIABLE
 from phantom_gateway.config import load
 from phantom_gateway.installation import Installation, open_installation
 from phantom_gateway.keyring import KEYS_MAX, KEYS_VARIABLE, Keyring, KeyringError, new_key

@@ -27,6 +27,7 @@ from phantom_gateway.operations.http_api.call import PREFIX, Answer, Call
 from phantom_gateway.operations.http_api.errand import Errand
 from phantom_gateway.operations.http_api.errors import JsonError, forbidden, not_found, translated
 from phantom_gateway.operations.http_api.table import Endpoint, match
+from phantom_gateway.probes import Probes
 from phantom_gateway.records.session import Connection, Database, RecordsUnavailable
 from phantom_gateway.records.tokens import Bearer
 from phantom_gateway.tokens import Scope
@@ -55,6 +56,7 @@ class HttpApiDoor:
     house: House
     callers: Callers
     accounts: AccountBook
+    probes: Probes
     logins: Logins
     wake: Callable[[str], None]
     now: Callable[[], datetime]
@@ -118,7 +120,7 @@ class HttpApiDoor:
 
     async def _wait(self, endpoint: Endpoint, call: Call, bearer: Bearer | None) -> Answer:
         caller = None if bearer is None else bearer.user
-        errand = Errand(self.house, caller, self.now, self.database, self.accounts, self.logins)
+        errand = Errand(self.house, caller, self.now, self.database, self.accounts, self.probes, self.logins)
         try:
             answer: Answer = await endpoint.run(errand, call)
         finally:  # what became durable before a failure counts all the same

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from phantom_gateway.logins import Logins
 from phantom_gateway.operations.desk import Desk, House
-from phantom_gateway.operations.http_api.errors import not_found
+from phantom_gateway.probes import Probes
 from phantom_gateway.records.session import Connection, Database
 from phantom_gateway.records.users import User
 from reconciler.accounts import Account, AccountBook
@@ -30,6 +30,7 @@ class Errand:
     now: Callable[[], datetime]
     database: Database
     accounts: AccountBook
+    probes: Probes
     logins: Logins
     woken: list[str] = field(default_factory=list)
 
@@ -54,12 +55,9 @@ class Errand:
         self.woken.extend(woken)
         return result
 
-    def account(self, cloud: str) -> Account:
-        """What the user's VMs on *cloud* are launched with. Raises JsonError when there is nothing."""
-        account = self.accounts.account(self.user.id, cloud)
-        if account is None:
-            raise not_found(f"{self.user.name} has no credentials on {cloud}, and neither has the operator.")
-        return account
+    def account(self, cloud: str) -> Account | None:
+        """What the user's VMs on *cloud* are launched with: his own account, else the operator's, if there is one."""
+        return self.accounts.account(self.user.id, cloud)
 
     def _desk(self, connection: Connection) -> Desk:
         return Desk(self.house, self.user, self.now(), connection)

@@ -16,9 +16,8 @@ from phantom_gateway.operations.http_api.call import Answer, Call
 from phantom_gateway.operations.http_api.errand import Errand
 from phantom_gateway.operations.http_api.schemas import NAME_LENGTH_MAX, Schema
 
-Run = Callable[[Desk, Call], Answer]
-Waiting = Callable[[Errand, Call], Awaitable[Answer]]
-R = TypeVar("R", bound=Callable[..., Any])
+Run = Callable[[Desk, Call], Answer] | Callable[[Errand, Call], Awaitable[Answer]]
+R = TypeVar("R", bound=Run)
 
 _NAMED = re.compile(r"\{(\w+)\}")
 _PART = rf"[-_.0-9A-Za-z ]{{1,{NAME_LENGTH_MAX}}}"
@@ -46,6 +45,8 @@ class Endpoint:
     """The body may also be a form."""
     query: Mapping[str, str] = field(default_factory=dict)
     """Parameter -> what ``true`` does; all are flags."""
+    errors: tuple[int, ...] = ()
+    """Statuses of failure that only this endpoint has."""
     reveals: bool = False
     """``?reveal=true`` shows secrets, to a token that may."""
 
@@ -77,6 +78,7 @@ def endpoint(
     body: Schema | None = None,
     takes_form: bool = False,
     query: Mapping[str, str] | None = None,
+    errors: tuple[int, ...] = (),
     reveals: bool = False,
 ) -> Callable[[R], R]:
     """
@@ -87,9 +89,20 @@ def endpoint(
     """
 
     def mark(run: R) -> R:
-        waits = inspect.iscoroutinefunction(run)
         entry = Endpoint(
-            method, path, run, summary, answers, writes, waits, open, body, takes_form, dict(query or {}), reveals
+            method=method,
+            path=path,
+            run=run,
+            summary=summary,
+            answers=answers,
+            writes=writes,
+            waits=inspect.iscoroutinefunction(run),
+            open=open,
+            body=body,
+            takes_form=takes_form,
+            query=dict(query or {}),
+            errors=errors,
+            reveals=reveals,
         )
         if method in _PATHS.setdefault(path, {}):
             raise LookupError(f"there are two endpoints for {method} {path}")

@@ -22,6 +22,7 @@ from phantom_gateway.front.http_api.door import ANYTHING_BELOW, HttpApiDoor
 from phantom_gateway.logins import Logins
 from phantom_gateway.operations.http_api import all_endpoints
 from phantom_gateway.operations.http_api.call import PREFIX
+from phantom_gateway.probes import Probes
 from phantom_gateway.records.users import User
 from reconciler.accounts import Account
 from tests.phantom_gateway.office import Office
@@ -45,15 +46,17 @@ class Reply:
 
 
 class Accounts:
-    """The same clouds for everybody."""
+    """The same clouds for everybody; those in *own* are reached with a user's own credentials."""
 
     def __init__(self) -> None:
         self.clouds: dict[str, Cloud] = {}
+        self.own: set[str] = set()
 
     def account(self, _user_id: int, cloud_name: str) -> Account | None:
         """The account on that cloud, if a test has put one there."""
         cloud = self.clouds.get(cloud_name)
-        return None if cloud is None else Account(cloud_name, cloud, cloud.traits)
+        key = f"{cloud_name}/alice" if cloud_name in self.own else cloud_name
+        return None if cloud is None else Account(key, cloud, cloud.traits)
 
     def accounts(self) -> list[Account]:
         """All of them."""
@@ -75,6 +78,7 @@ class Counter:
             house=office.house,
             callers=Callers(office.database, lambda: office.now),
             accounts=self.accounts,
+            probes=Probes(),
             logins=self.logins,
             wake=self.woken.append,
             now=lambda: office.now,
