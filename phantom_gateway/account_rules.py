@@ -52,7 +52,8 @@ def check_credentials(credentials: Credentials) -> None:
     secret = credentials.secret_access_key.reveal()
     if not 1 <= len(secret) <= SECRET_LENGTH_MAX or not (secret.isascii() and secret.isprintable()) or " " in secret:
         raise AccountRule(
-            f"The secret must be 1 to {SECRET_LENGTH_MAX} printable ASCII characters without spaces; is it complete?"
+            f"secret_access_key: must be 1 to {SECRET_LENGTH_MAX} printable ASCII characters without spaces; is it "
+            "complete?"
         )
 
 

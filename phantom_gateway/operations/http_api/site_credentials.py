@@ -147,7 +147,8 @@ def _store(desk: Desk, name: str, body: dict[str, Any]) -> StoredAccount:
         account_rules.check_cloud(desk.house.cloud_kinds, name)
         account_rules.check_credentials(credentials)
     except AccountRule as rule:
-        raise bad_request(str(rule).replace("access_key_id", "access_key")) from rule
+        text = str(rule).replace("secret_access_key", "secret_key").replace("access_key_id", "access_key")
+        raise bad_request(text) from rule
     if before is not None and credentials == known:
         return before  # nothing changes, and so nothing is opened anew
     return account_rules.put(desk.connection, desk.house.keyring, desk.user.id, name, credentials, desk.now)
