@@ -200,7 +200,7 @@ class UserSettings:
         default=None,
         metadata=about(
             places.SecretText(),
-            "Password for the JSON API. Without one, the user cannot log in there.",
+            "Password for the JSON API. Without one, the user cannot log in there; tokens work all the same.",
             reason="An empty password would let anybody in.",
         ),
     )
