@@ -197,3 +197,11 @@ def test_env_makes_another_token_when_its_own_is_gone(line: Line) -> None:
     assert line.bearer(first) is None
     assert line.bearer(second) is None
     assert line.bearer(third) is not None
+
+
+def test_a_user_goes_with_tokens_and_all(line: Line) -> None:
+    """Removing a user removes the tokens too: nobody gets in with one afterwards."""
+    token = exports(line)["TOKEN"]
+
+    assert line("users", "remove", "alice")[0] == 0
+    assert line.bearer(token) is None

@@ -83,7 +83,8 @@ class HttpApiDoor:
     async def _carry_out(self, request: web.Request, writing: "_Writing") -> Answer:
         received = await read_request(request, self.body_bytes_max)
         query = read_query(received.query)
-        writing.origin = f"{request.scheme}://{received.header('host') or ''}"
+        host = received.header("host")
+        writing.origin = "" if host is None else f"{request.scheme}://{host}"
         writing.indent = PRETTY_INDENT if query.get("pretty", "").lower() == "true" else None
         there, parts = _find(received)
         if received.method == "OPTIONS":
@@ -136,8 +137,8 @@ class _Writing:
 
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
-        self.origin = ""
         self.indent: int | None = None
+        self.origin = ""
         self.allow: str | None = None
 
     def answer(self, answer: Answer) -> web.Response:

@@ -5,6 +5,7 @@ Owns: the original's shapes, in which failures have ``success`` and ``errors``. 
 may guess one (``logins``), or tokens.
 """
 
+import logging
 from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
@@ -22,6 +23,8 @@ from phantom_gateway.records.session import Connection
 from phantom_gateway.records.users import User
 from phantom_gateway.secret import Secret
 from phantom_gateway.tokens import LOGIN_VALID, NewToken, hash_of
+
+log = logging.getLogger(__name__)
 
 CREDENTIALS = record(
     "Login",
@@ -55,6 +58,7 @@ async def log_in(errand: Errand, call: Call) -> Answer:
     try:
         is_right = await errand.logins.check(name, Secret(password), password_hash, call.address, errand.now())
     except TooManyLogins as wait:
+        log.warning("login.slowed", extra={"address": call.address, "retry_after_s": wait.retry_after_s})
         text = f"Too many failed logins; try again in {wait.retry_after_s} s."
         headers = {"Retry-After": str(wait.retry_after_s)}
         return _failure(text, HTTPStatus.TOO_MANY_REQUESTS, "TooManyRequests", headers)
@@ -62,6 +66,8 @@ async def log_in(errand: Errand, call: Call) -> Answer:
     if is_right and user is not None:
         new = await errand.database.write(partial(_make, user=user, errand=errand))
     if new is None or user is None:
+        # A name that nobody has is not logged: it may be a password, typed into the wrong field.
+        log.warning("login.failed", extra={"address": call.address, "user": "" if user is None else user.name})
         return _failure("Unable to log you in, please try again.")
     return Answer({"token": new.text.reveal(), "user": user.id, "success": True})
 

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from phantom_gateway.operations.http_api.call import PREFIX
+from phantom_gateway.records.tables import chef_credentials
 from tests.phantom_gateway.http_api.counter import BODY_BYTES_MAX, Counter
 
 SITES = ["hotel", "sierra"]
@@ -127,3 +128,79 @@ async def test_a_body_has_the_limit_of_the_other_door(counter: Counter) -> None:
 def test_every_uri_is_below_the_prefix() -> None:
     """The prefix is the one that clients have in their scripts."""
     assert PREFIX == "/api/dev"
+
+
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "text/plain", "application/json", "!"])
+async def test_a_body_is_json_whatever_it_is_called(counter: Counter, content_type: str) -> None:
+    """The original's scripts name no type, or curl's: the body is read as JSON all the same."""
+    body = json.dumps({"id": "mars", "access_key": "a", "secret_key": "b", "key_name": None}).encode()
+
+    reply = await counter.call("POST", "/credentials/sites", body, headers={"Content-Type": content_type})
+
+    assert (reply.status, reply.json["message"]) == (
+        400,
+        "mars doesn't seem to exist. I know about ['hotel', 'sierra']",
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        pytest.param(b'{"id": "a", "id": "b"}', 'the key "id" twice', id="duplicate key"),
+        pytest.param(b'{"id": NaN}', "NaN, which is no JSON number", id="NaN"),
+        pytest.param(b'{"id": 1e999}', "too large", id="infinite"),
+        pytest.param(b'{"id": 1' + b"0" * 5_000 + b"}", "whole number beyond", id="endless number"),
+        pytest.param(b'{"id": ' * 17 + b"1" + b"}" * 17, "deeper than 16", id="deep"),
+        pytest.param(b"[" * 60_000 + b"]" * 60_000, "deeper than 16", id="very deep"),
+        pytest.param(b'{"id": "\xff"}', "not UTF-8", id="not UTF-8"),
+        pytest.param(b'{"id": "\\ud800"}', "half a surrogate pair", id="half a pair"),
+        pytest.param(b'{"id": "a\\u0000"}', "NUL", id="NUL"),
+        pytest.param(b'{"id": "a"', "No JSON", id="cut off"),
+        pytest.param(b" ", "the body is empty", id="empty"),
+    ],
+)
+async def test_a_body_that_means_nothing_is_refused(counter: Counter, body: bytes, told: str) -> None:
+    """What JSON leaves open, or readers disagree about, is a 400 that says what is wrong."""
+    reply = await counter.call("POST", "/credentials/sites", body)
+
+    assert (reply.status, reply.json["error"]) == (400, "BadRequest")
+    assert told in reply.json["message"]
+
+
+@pytest.mark.parametrize("query", ["?a=%ff", "?" + "&".join(f"a{number}=1" for number in range(100))])
+async def test_a_query_that_means_nothing_is_refused(counter: Counter, query: str) -> None:
+    """A query that is not UTF-8, or has no end, is a 400."""
+    assert (await counter.call("GET", f"/sites{query}")).status == 400
+
+
+async def test_records_that_cannot_be_used_are_not_the_clients_fault(counter: Counter) -> None:
+    """While nothing can be written the answer is 503 in JSON, and says to try again."""
+    authorization = counter.basic()
+    counter.office.database.close()
+
+    reply = await counter.call("DELETE", "/credentials/chef/x", authorization=authorization)
+
+    assert (reply.status, reply.json["error"]) == (503, "ServiceUnavailable")
+
+
+async def test_a_mistake_of_ours_tells_nothing_of_the_inside(
+    counter: Counter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A secret that no key opens is the operator's trouble: 500 with a request id, and the story in the log alone."""
+    server = {
+        "id": "x",
+        "server_url": "https://x",
+        "client_name": "a",
+        "client_key": "-----",
+        "validator_key": "-----",
+    }
+    assert (await counter.call("POST", "/credentials/chef", server)).status == 201
+    counter.office.database.write_now(
+        lambda connection: connection.execute(chef_credentials.update().values(keys_sealed="sealed with a lost key"))
+    )
+
+    reply = await counter.call("GET", "/credentials/chef")
+
+    message = "The gateway made a mistake; its log has the request id."
+    assert (reply.status, reply.json) == (500, {"error": "Error", "message": message})
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["request.failed"]
