@@ -25,8 +25,9 @@ def fits(password: Secret, password_hash: str | None) -> bool:
 
     So the time tells nobody whether there is such a user, or whether he has a password.
     """
+    nobodys = _nobodys()  # before it is known whether it is needed: the first time, it costs a hash of its own
     try:
-        argon2.PasswordHasher().verify(password_hash or _nobodys(), password.reveal())
+        argon2.PasswordHasher().verify(password_hash or nobodys, password.reveal())
     except argon2.exceptions.VerifyMismatchError:
         return False
     return password_hash is not None

@@ -310,8 +310,9 @@ def test_explain_of_an_unknown_group_says_so(gateway: Gateway) -> None:
     "arguments",
     [
         pytest.param([], id="all commands"),
-        *(pytest.param([name], id=name) for name in ("serve", "env", "users", "check", "explain")),
-        *(pytest.param(["users", name], id=f"users {name}") for name in ("add", "list", "remove")),
+        *(pytest.param([name], id=name) for name in ("serve", "env", "users", "tokens", "check", "explain")),
+        *(pytest.param(["users", name], id=f"users {name}") for name in ("add", "list", "password", "remove")),
+        *(pytest.param(["tokens", name], id=f"tokens {name}") for name in ("add", "list", "revoke")),
     ],
 )
 def test_help_fits_80_columns(arguments: list[str]) -> None:

@@ -26,11 +26,13 @@ from phantom_gateway.tokens import LOGIN_VALID, NewToken, hash_of
 
 log = logging.getLogger(__name__)
 
+_NO_NUL = {"type": "string", "pattern": "^[^\\u0000]*$"}  # a form may hold one, and PostgreSQL's text may not
+
 CREDENTIALS = record(
     "Login",
     {
-        "username": {"type": "string", "maxLength": 255},
-        "password": {"type": "string", "maxLength": PASSWORD_LENGTH_MAX},
+        "username": {**_NO_NUL, "maxLength": 255},
+        "password": {**_NO_NUL, "maxLength": PASSWORD_LENGTH_MAX},
     },
     optional=("username", "password"),  # without them: the original's answer, and not a complaint about the schema
 )

@@ -73,6 +73,14 @@ async def test_a_failure_is_401_with_the_originals_body(
     assert counter.office.database.read_now(lambda connection: connection.execute(tokens.select()).all()) == []
 
 
+async def test_a_name_with_a_nul_is_refused(counter: Counter) -> None:
+    """A form can hold what no database takes for text; the field is named."""
+    reply = await log_in(counter, "al\0ice")
+
+    assert (reply.status, reply.json["error"]) == (400, "BadRequest")
+    assert "username" in reply.json["message"]
+
+
 async def test_a_user_without_a_password_cannot_log_in(counter: Counter) -> None:
     """No password is not the empty password."""
     assert (await log_in(counter, password="x")).status == 401
