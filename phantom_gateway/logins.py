@@ -15,10 +15,10 @@ from phantom_gateway.passwords import fits
 from phantom_gateway.secret import Secret
 
 THREADS = 2
-"""Hashes at once. Each takes 64 MiB and a whole core for 50 to 100 ms: more would starve the gateway's real work."""
+"""Hashes at once. Each takes 64 MiB and 200 ms of a processor: more would starve the gateway's real work."""
 
 WAITING_MAX = 32
-"""Logins that wait for a thread: the last of them some two seconds. One more is refused."""
+"""Logins that wait for a thread: the last of them some three seconds. One more is refused."""
 
 KEYS_MAX = 10_000
 """Users and addresses remembered, each kind. To push one out, an attacker needs a thousand addresses."""
