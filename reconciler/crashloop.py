@@ -15,17 +15,18 @@ from reconciler import causes
 from reconciler.backoff import HOLD_S_MAX, HOLD_S_MIN, JITTER
 from reconciler.model import Crash, GroupView, Instance, Limit
 
-YOUNG_S = 300.0
-"""In service. Longer: deaths by other causes are held up. Shorter: a machine that crashes a little later costs a launch
-each time, for ever."""
-
 QUIET_S = 1_800.0
 """Without a young death, after which a series is over: the longest pause, a whole boot, and youth."""
 
 
-def is_young(instance: Instance, now: datetime) -> bool:
-    """True when the death of *instance* at *now* makes its launch a failure: it never served, or not for long."""
-    return instance.in_service_at is None or now - instance.in_service_at < timedelta(seconds=YOUNG_S)
+def is_young(instance: Instance, young_s: float, now: datetime) -> bool:
+    """
+    True when the death of *instance* at *now* makes its launch a failure: it never served, or not for *young_s*.
+
+    That time is a trait of its cloud. Longer: deaths by other causes are held up. Shorter: a machine that crashes a
+    little later costs a launch each time, for ever.
+    """
+    return instance.in_service_at is None or now - instance.in_service_at < timedelta(seconds=young_s)
 
 
 def until(uid: str, cloud: str, crash: Crash) -> datetime:

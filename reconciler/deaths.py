@@ -144,7 +144,7 @@ def _note_young(draft: Draft, dead: list[tuple[Instance, health.Dead]]) -> dict[
     for instance, verdict in dead:
         source = draft.view.record.sources.get(instance.cloud)
         is_current = source is not None and source.launch_configuration == instance.launch_configuration
-        if is_current and not verdict.said_by_user and crashloop.is_young(instance, draft.now):
+        if is_current and not verdict.said_by_user and _is_young(draft, instance):
             young[instance.cloud].append(instance)
     said = {}
     for cloud, instances in young.items():
@@ -153,6 +153,11 @@ def _note_young(draft: Draft, dead: list[tuple[Instance, health.Dead]]) -> dict[
         said[cloud] = causes.died_young(draft.now, crash.times, crashloop.until(uid, cloud, crash))
         draft.do(actions.NoteCrash(cloud, crash, said[cloud]))
     return said
+
+
+def _is_young(draft: Draft, instance: Instance) -> bool:
+    account = draft.view.accounts.get(instance.cloud)
+    return account is not None and crashloop.is_young(instance, account.traits.young_s, draft.now)
 
 
 def _take_out(draft: Draft, dead: list[tuple[Instance, health.Dead]]) -> None:
@@ -171,7 +176,7 @@ def _take_out(draft: Draft, dead: list[tuple[Instance, health.Dead]]) -> None:
         owed = replacing and room > 0
         room -= owed
         because = verdict.cause
-        if crashloop.is_young(instance, draft.now) and instance.cloud in young:
+        if instance.cloud in young and _is_young(draft, instance):
             because = causes.join((verdict.cause, young[instance.cloud]))
         if verdict.said_by_cloud or (verdict.vanished and not draft.group.deleting):
             draft.do(actions.Bury(instance.key, owed, because))

@@ -39,11 +39,15 @@ UNSTARTED_KEPT_S = 3600.0
 LAUNCH_BATCH_MAX = 20
 """Machines per launch call: some 30 ms of work."""
 
+YOUNG_S = 3.0
+"""A command that cannot run ends within a second or two; whoever kills a VM, and looks on, kills older ones."""
+
 TRAITS = CloudTraits(
     token_is_idempotent=True,
     launch_batch_max=LAUNCH_BATCH_MAX,
     visible_after_s=0.0,
     boot_timeout_s=30.0,
+    young_s=YOUNG_S,
     announces_changes=True,
 )
 

@@ -197,10 +197,11 @@ def test_a_killed_vm_is_replaced_at_once(gateway: Gateway) -> None:
         "an instance was launched in response to an unhealthy instance needing to be replaced."
     )
     assert terminating.description.startswith("Terminating EC2 instance: i-")
-    assert terminating.cause.endswith(
+    # What follows depends on how fast this machine is: a VM that dies within seconds is told to have died young.
+    assert (
         "an instance was taken out of service in response to an EC2 health check indicating it has been terminated or "
         "stopped."
-    )
+    ) in terminating.cause
     assert {launching.status, terminating.status} == {"Successful"}
 
 
