@@ -7,20 +7,25 @@ next launch go?) must never disagree on it. Does not own: health, caps in use or
 
 from collections.abc import Collection, Sequence
 
-from phantom_gateway.phantom_tags import ranked_clouds
+from phantom_gateway.phantom_tags import FOLLOWERS, ranked_clouds
 from reconciler.model import RankedCloud
 
 
 def clouds_of(
-    clouds_tag: str | None, zones: Sequence[str], launch_cloud: str, spec_clouds: Collection[str]
+    clouds_tag: str | None,
+    definition: str | None,
+    zones: Sequence[str],
+    launch_cloud: str,
+    cloud_params: Sequence[RankedCloud],
 ) -> tuple[RankedCloud, ...]:
     """
-    The clouds of a group by rank, best first; never empty.
+    The clouds of a group by rank, best first; empty only when the launch configuration has none.
 
-    The ``clouds`` tag decides when the group has one: those, in that order, with those caps. Otherwise *zones*, the
-    group's AvailabilityZones: those that name clouds for which the launch configuration has a spec (*spec_clouds*), in
-    that order, without a cap. When none does (old scripts send ``us-east-1``), the cloud of the launch configuration's
-    own name is the only one.
+    The ``clouds`` tag decides when the group has one: those, in that order, with those caps. Otherwise a group that
+    follows its launch configuration (see :func:`follows`) uses *cloud_params*, the clouds of that by rank. For all
+    others *zones* decide, the group's AvailabilityZones: those that name clouds of the launch configuration, in that
+    order, without a cap. When none does (old scripts send ``us-east-1``), *launch_cloud*, the cloud of the launch
+    configuration's own name, is the only one.
 
     Raises:
         TagRule: the tag cannot be read; it was checked when it was written.
@@ -28,7 +33,10 @@ def clouds_of(
     """
     if clouds_tag is not None:
         return ranked_clouds(clouds_tag)
-    named = [zone for zone in dict.fromkeys(zones) if zone in spec_clouds]
+    if follows(clouds_tag, definition):
+        return tuple(cloud_params)
+    there = {cloud.name for cloud in cloud_params}
+    named = [zone for zone in dict.fromkeys(zones) if zone in there]
     return tuple(RankedCloud(name) for name in named or [launch_cloud])
 
 
@@ -41,6 +49,16 @@ def places_of(zones: Sequence[str], subnets: str, spec_clouds: Collection[str]) 
     named = [name.strip() for name in subnets.split(",")]
     wanted = [name for name in named if name] or [zone for zone in zones if zone not in spec_clouds]
     return tuple(dict.fromkeys(wanted))
+
+
+def follows(clouds_tag: str | None, definition: str | None) -> bool:
+    """Whether the launch configuration alone says which clouds a group uses, with rank and cap, whenever it changes."""
+    return clouds_tag is None and definition in FOLLOWERS
+
+
+def is_whole_truth(clouds_tag: str | None, definition: str | None) -> bool:
+    """Whether whoever drops a cloud wants to leave it: where no tag and no rank is meant, instances stay."""
+    return clouds_tag is not None or definition in FOLLOWERS
 
 
 def drained(clouds: tuple[RankedCloud, ...], populated: Collection[str]) -> tuple[RankedCloud, ...]:

@@ -25,6 +25,9 @@ The original knew a fifth, ``test``, for its own self-test. Of these four only t
 keep a number of VMs here as their names say: on the launch configuration's cloud, and like the first.
 """
 
+FOLLOWERS = frozenset({OVERFLOW, MULTI_SITE})
+"""Groups of these definitions use all clouds of their launch configuration, unless a ``clouds`` tag says which."""
+
 CLOUDS_MAX = 64
 """As many as may be configured."""
 

@@ -7,6 +7,7 @@ Owns: the arithmetic and AWS's words for going out of bounds; the sentence that 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from phantom_gateway.operations.desk import Desk, invalid
 from phantom_gateway.operations.lookup import find_group
@@ -68,6 +69,23 @@ def move(desk: Desk, group: GroupRow, wanted: int, cause: str) -> None:
             "last_scaled_at": desk.now,
         },
     )
+
+
+def rebound(desk: Desk, group: GroupRow, minimum: int, maximum: int, desired: int | None = None) -> dict[str, Any]:
+    """
+    What of the group changes, by column, when it gets these bounds; without *desired*, that moves into them.
+
+    Raises ValidationError, LimitExceeded.
+    """
+    if desired is None:
+        desired = max(minimum, min(group.desired, maximum)) if minimum <= maximum else group.desired
+    check_bounds(minimum, maximum, desired)
+    check_ceilings(desk, group.desired, desired)
+    changes: dict[str, Any] = {"minimum": minimum, "maximum": maximum, "desired": desired}
+    if desired != group.desired:
+        cause = causes.constraints_updated(desk.now, minimum, maximum, desired, group.desired)
+        changes |= {"causes": keep_causes(group.causes, cause), "last_scaled_at": desk.now}
+    return changes
 
 
 def _check_wanted(group: GroupRow, wanted: int) -> None:

@@ -8,24 +8,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from phantom_gateway.names import name_in_arn
-from phantom_gateway.operations.capacity import check_bounds, check_ceilings, keep_causes
+from phantom_gateway.operations.capacity import rebound
 from phantom_gateway.operations.desk import Desk, invalid
+from phantom_gateway.operations.group_rules import (
+    COOLDOWN_DEFAULT_S,
+    SETTINGS_DEFAULT,
+    Bounds,
+    check_groups_max,
+    check_name,
+    delete_group,
+    make_group,
+)
 from phantom_gateway.operations.group_view import group_fragments
 from phantom_gateway.operations.launch_configurations import find_spec
 from phantom_gateway.operations.lookup import find_group
 from phantom_gateway.operations.table import operation
-from phantom_gateway.operations.tags import put_tags
 from phantom_gateway.phantom_tags import DEFINITION
 from phantom_gateway.records import activities, groups, instances, launch_configurations
 from phantom_gateway.records.groups import GroupRow
 from phantom_gateway.records.launch_configurations import LaunchSpecRecord
-from phantom_gateway.records.ledger import forget_group
 from protocol.errors import ApiError
 from protocol.paging import page_size
-from reconciler import causes
-
-COOLDOWN_DEFAULT_S = 300
-"""AWS's default."""
 
 PAGE_DEFAULT = 50
 PAGE_MAX = 100
@@ -115,39 +118,26 @@ class DescribeAutoScalingGroupsParams:
 @operation("CreateAutoScalingGroup", writes=True)
 def create_auto_scaling_group(desk: Desk, p: CreateAutoScalingGroupParams) -> None:
     """Nothing; the group exists and is being filled. Raises ValidationError, AlreadyExists, LimitExceeded."""
-    _check_name(desk, p.auto_scaling_group_name)
+    check_name(desk, p.auto_scaling_group_name)
+    check_groups_max(desk)
     if not p.launch_configuration_name:
         raise invalid(NO_SOURCE)
     if not p.availability_zones and not p.vpc_zone_identifier:
         raise invalid("At least one Availability Zone or VPC Subnet is required.")
-    desired = p.min_size if p.desired_capacity is None else p.desired_capacity
-    check_bounds(p.min_size, p.max_size, desired)
-    check_ceilings(desk, 0, desired)
-    spec = _find_source(desk, p)
-    uid = desk.house.new_id()
-    group_id = groups.add(
-        desk.connection,
+    make_group(
+        desk,
+        _find_source(desk, p),
+        Bounds(p.min_size, p.max_size, p.min_size if p.desired_capacity is None else p.desired_capacity),
         {
-            "uid": uid,
-            "user_id": desk.user.id,
             "name": p.auto_scaling_group_name,
-            "launch_configuration": spec.name,
-            "minimum": p.min_size,
-            "maximum": p.max_size,
-            "desired": desired,
             "cooldown_s": COOLDOWN_DEFAULT_S if p.default_cooldown is None else p.default_cooldown,
             "zones": p.availability_zones or [],
             "termination_policies": _policies(p.termination_policies) or ["Default"],
             "new_instances_protected": bool(p.new_instances_protected_from_scale_in),
-            "settings": {"HealthCheckType": "EC2", "HealthCheckGracePeriod": 0} | _settings(p),
-            "causes": [causes.group_created(desk.now, desired)],
-            "created_at": desk.now,
+            "settings": {**SETTINGS_DEFAULT, **_settings(p)},
         },
+        _own_tags(p.auto_scaling_group_name, p.tags or []),
     )
-    if p.tags:
-        (group,) = groups.by_ids(desk.connection, [group_id])
-        put_tags(desk, group, _own_tags(p.auto_scaling_group_name, p.tags))
-    desk.wake(uid)
 
 
 @operation("UpdateAutoScalingGroup", writes=True)
@@ -156,12 +146,7 @@ def update_auto_scaling_group(desk: Desk, p: UpdateAutoScalingGroupParams) -> No
     group = _find_for_update(desk, p.auto_scaling_group_name)
     minimum = group.minimum if p.min_size is None else p.min_size
     maximum = group.maximum if p.max_size is None else p.max_size
-    desired = p.desired_capacity
-    if desired is None:  # AWS moves a desired capacity that nobody gave into the new bounds
-        desired = max(minimum, min(group.desired, maximum)) if minimum <= maximum else group.desired
-    check_bounds(minimum, maximum, desired)
-    check_ceilings(desk, group.desired, desired)
-    values: dict[str, Any] = {"minimum": minimum, "maximum": maximum, "desired": desired}
+    values = rebound(desk, group, minimum, maximum, p.desired_capacity)
     if p.launch_configuration_name:
         values["launch_configuration"] = find_spec(desk, p.launch_configuration_name).name
     if p.availability_zones:
@@ -173,9 +158,6 @@ def update_auto_scaling_group(desk: Desk, p: UpdateAutoScalingGroupParams) -> No
     if p.new_instances_protected_from_scale_in is not None:
         values["new_instances_protected"] = p.new_instances_protected_from_scale_in
     values["settings"] = _cleared({**group.settings, **_settings(p)})
-    if desired != group.desired:
-        cause = causes.constraints_updated(desk.now, minimum, maximum, desired, group.desired)
-        values |= {"causes": keep_causes(group.causes, cause), "last_scaled_at": desk.now}
     groups.change(desk.connection, group.id, values)
     desk.wake(group.uid)
 
@@ -195,13 +177,7 @@ def delete_auto_scaling_group(desk: Desk, p: DeleteAutoScalingGroupParams) -> No
         return  # said before, and under way
     if not p.force_delete and group.definition is None:  # the original always forced, and its scripts count on it
         _check_idle(desk, group)
-    if instances.of_group(desk.connection, group.id):
-        cause = causes.group_deleted(desk.now, group.desired)
-        values = {"deleting": True, "minimum": 0, "desired": 0, "causes": keep_causes(group.causes, cause)}
-        groups.change(desk.connection, group.id, values)
-    else:
-        forget_group(desk.connection, group)
-    desk.wake(group.uid)
+    delete_group(desk, group)
 
 
 @operation("DescribeAutoScalingGroups")
@@ -218,23 +194,6 @@ def describe_auto_scaling_groups(desk: Desk, p: DescribeAutoScalingGroupsParams)
     if len(rows) > size:
         answer["NextToken"] = desk.house.page_tokens.issue(scope, rows[size - 1][0])
     return answer
-
-
-def _check_name(desk: Desk, name: str) -> None:
-    """Nothing. Raises ValidationError for a name no ARN could hold, AlreadyExists, LimitExceeded."""
-    if ":" in name or not all("!" <= letter <= "~" for letter in name):
-        raise invalid(
-            f"AutoScalingGroupName {name!r} may hold printable ASCII characters only, no blanks and no colons."
-        )
-    existing = groups.find(desk.connection, desk.user.id, name)
-    if existing is not None and not existing.deleting:
-        raise ApiError(
-            "AlreadyExists",
-            f"AutoScalingGroup by this name already exists - A group with the name {name} already exists",
-        )
-    ceiling = desk.house.limits.groups_max
-    if desk.holding_after("groups", 1, ceiling, groups.count) > ceiling:
-        raise ApiError("LimitExceeded", f"You may have {ceiling} Auto Scaling groups; delete one first.")
 
 
 def _find_for_update(desk: Desk, name_or_arn: str) -> GroupRow:

@@ -10,11 +10,11 @@ import binascii
 from dataclasses import dataclass
 from typing import Any
 
-from phantom_gateway.group_clouds import clouds_of
 from phantom_gateway.names import LaunchName, NameRule, launch_configuration_arn
 from phantom_gateway.operations.desk import Desk, invalid
+from phantom_gateway.operations.launch_rules import check_cloud, check_room, check_unused, follow
 from phantom_gateway.operations.table import operation
-from phantom_gateway.records import groups, launch_configurations
+from phantom_gateway.records import launch_configurations
 from phantom_gateway.records.launch_configurations import LaunchSpecRecord
 from phantom_gateway.secret import Secret
 from protocol.encode import Fragment, encode_member
@@ -85,10 +85,10 @@ def create_launch_configuration(desk: Desk, p: CreateLaunchConfigurationParams) 
             "Launch Configuration by this name already exists - A launch configuration already exists with the name "
             f"{p.launch_configuration_name}",
         )
-    ceiling = desk.house.limits.launch_configurations_max
-    if desk.holding_after("launch configurations", 1, ceiling, launch_configurations.count) > ceiling:
-        raise ApiError("LimitExceeded", f"You may have {ceiling} launch configurations; delete one first.")
+    check_room(desk, 1)
     user_data = _user_data(p.user_data)
+    if user_data and any(spec.chef_sealed for spec in siblings):
+        raise invalid(f"UserData: {name.base} is contextualized by Chef on all its clouds; leave UserData out.")
     launch_configurations.add(
         desk.connection,
         desk.user.id,
@@ -104,6 +104,8 @@ def create_launch_configuration(desk: Desk, p: CreateLaunchConfigurationParams) 
         created_at=desk.now,
         is_first=not siblings,
     )
+    if siblings:
+        follow(desk, siblings, launch_configurations.of_base(desk.connection, desk.user.id, name.base))
 
 
 @operation("DeleteLaunchConfiguration", writes=True)
@@ -111,15 +113,7 @@ def delete_launch_configuration(desk: Desk, p: LaunchConfigurationNameParams) ->
     """Nothing; it is gone. Raises ValidationError when there is none, ResourceInUse while a group uses it."""
     spec = find_spec(desk, p.launch_configuration_name)
     siblings = launch_configurations.of_base(desk.connection, desk.user.id, spec.base_name)
-    cloud_of = {sibling.name: sibling.cloud for sibling in siblings}
-    for group in groups.using(desk.connection, desk.user.id, list(cloud_of)):
-        clouds = clouds_of(group.clouds, group.zones, cloud_of[group.launch_configuration], set(cloud_of.values()))
-        if group.launch_configuration == spec.name or any(cloud.name == spec.cloud for cloud in clouds):
-            raise ApiError(
-                "ResourceInUse",
-                f"Cannot delete launch configuration {spec.name} because it is attached to AutoScalingGroup "
-                f"{group.name}",
-            )
+    check_unused(desk, siblings, {spec.cloud}, may_be_left=False)
     launch_configurations.remove(desk.connection, spec, desk.user.id)
 
 
@@ -151,9 +145,7 @@ def _parse_name(desk: Desk, text: str) -> LaunchName:
         name = LaunchName.parse(text, desk.house.default_cloud)
     except NameRule as rule:
         raise invalid(f"LaunchConfigurationName: {rule}") from rule
-    if name.cloud not in desk.house.clouds:
-        clouds = ", ".join(desk.house.clouds)
-        raise invalid(f"LaunchConfigurationName: there is no cloud called {name.cloud}; the clouds are: {clouds}.")
+    check_cloud(desk, name.cloud, "LaunchConfigurationName")
     return name
 
 

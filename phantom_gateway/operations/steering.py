@@ -7,13 +7,12 @@ Owns: holding them to the rules of the dialect (``phantom_tags``) and carrying t
 from typing import Any
 
 from phantom_gateway import phantom_tags
-from phantom_gateway.operations.capacity import check_bounds, check_ceilings, keep_causes
+from phantom_gateway.operations.capacity import rebound
 from phantom_gateway.operations.desk import Desk
 from phantom_gateway.phantom_tags import CLOUDS, DEFINITION, FAIL_BACK, TagRule
 from phantom_gateway.records import groups, tags
 from phantom_gateway.records.groups import GroupRow
 from protocol.errors import ApiError
-from reconciler import causes
 
 TAGS_PER_GROUP_MAX = 50
 """AWS's limit."""
@@ -77,11 +76,4 @@ def _new_bounds(desk: Desk, group: GroupRow, given: dict[str, str]) -> dict[str,
         maximum = max(minimum, maximum)
     if asked.minimum is None:
         minimum = min(minimum, maximum)
-    desired = max(minimum, min(group.desired, maximum))
-    check_bounds(minimum, maximum, desired)
-    check_ceilings(desk, group.desired, desired)
-    changes: dict[str, Any] = {"minimum": minimum, "maximum": maximum, "desired": desired}
-    if desired != group.desired:
-        cause = causes.constraints_updated(desk.now, minimum, maximum, desired, group.desired)
-        changes |= {"causes": keep_causes(group.causes, cause), "last_scaled_at": desk.now}
-    return changes
+    return rebound(desk, group, minimum, maximum)

@@ -4,7 +4,7 @@ Tags of groups.
 Owns: their rules and their view. AWS knows one taggable resource here, ``auto-scaling-group``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +78,7 @@ def describe_tags(desk: Desk, p: DescribeTagsParams) -> dict[str, Any]:
     return answer
 
 
-def put_tags(desk: Desk, group: GroupRow, given: Iterable[dict[str, Any]]) -> None:
+def put_tags(desk: Desk, group: GroupRow, given: Iterable[Mapping[str, Any]]) -> None:
     """
     Nothing; the group has these tags, and does what they say.
 

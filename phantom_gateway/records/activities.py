@@ -154,6 +154,11 @@ def mark_group_deleted(connection: sa.Connection, group_uid: str) -> None:
     connection.execute(activities.update().where(activities.c.group_uid == group_uid).values(group_deleted=True))
 
 
+def rename_group(connection: sa.Connection, group_uid: str, name: str) -> None:
+    """Nothing; the group's activities are found under its new *name*."""
+    connection.execute(activities.update().where(activities.c.group_uid == group_uid).values(group_name=name))
+
+
 def prune(connection: sa.Connection, now: datetime) -> int:
     """How many activities were dropped because they ended more than six weeks before *now*."""
     return connection.execute(activities.delete().where(activities.c.ended_at < now - KEPT)).rowcount

@@ -30,6 +30,8 @@ class InstanceRow(NamedTuple):
     public_ip: str | None
     launch_configuration: str
     instance_type: str
+    image_id: str | None
+    key_name: str | None
     spec_created_at: datetime | None
     claimed_at: datetime
     bound_at: datetime | None
@@ -61,6 +63,8 @@ _COLUMNS: tuple[sa.Column[Any], ...] = (
     instances.c.public_ip,
     instances.c.launch_configuration,
     instances.c.instance_type,
+    instances.c.image_id,
+    instances.c.key_name,
     instances.c.spec_created_at,
     instances.c.claimed_at,
     instances.c.bound_at,

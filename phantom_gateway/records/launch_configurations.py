@@ -1,11 +1,12 @@
 """
 Launch configurations: one logical record per base name, one immutable spec per cloud.
 
-Owns: the queries on ``launch_configurations`` and ``launch_specs``, and which user data a spec shows: its own, or else
-what the logical configuration was given last (as the original Phantom did for all clouds of one name).
+Owns: the queries on ``launch_specs``, and which user data a spec shows: its own, or else what the logical configuration
+was given last (as the original Phantom did for all clouds of one name). Does not own: logical launch configurations as
+wholes, see ``base_configurations``.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -13,6 +14,10 @@ import sqlalchemy as sa
 
 from phantom_gateway.records.prepared import Prepared
 from phantom_gateway.records.tables import launch_configurations, launch_specs
+from reconciler.model import RankedCloud
+
+NO_CAP = -1
+"""*max_vms* of a spec that takes as many as there are."""
 
 
 class LaunchSpecRecord(NamedTuple):
@@ -35,6 +40,11 @@ class LaunchSpecRecord(NamedTuple):
     """What AWS clients gave beyond the columns, by AWS member name; described back unchanged."""
     created_at: datetime
     version: int
+    rank: int
+    max_vms: int
+    common: bool
+    chef_sealed: str | None
+    """Run list and attributes of the logical launch configuration, from which user data is rendered at launch."""
 
 
 _COLUMNS: tuple[sa.ColumnElement[Any], ...] = (
@@ -50,6 +60,10 @@ _COLUMNS: tuple[sa.ColumnElement[Any], ...] = (
     launch_specs.c.settings,
     launch_specs.c.created_at,
     launch_configurations.c.version,
+    launch_specs.c.rank,
+    launch_specs.c.max_vms,
+    launch_specs.c.common,
+    launch_configurations.c.chef_sealed,
 )
 _SELECT = sa.select(*_COLUMNS).join(
     launch_configurations, launch_configurations.c.id == launch_specs.c.launch_configuration_id
@@ -90,8 +104,18 @@ _LOGICAL = Prepared(
         launch_configurations.c.base_name == sa.bindparam("base_name"),
     )
 )
+_RANK_MAX = Prepared(
+    sa.select(sa.func.coalesce(sa.func.max(launch_specs.c.rank), 0)).where(
+        launch_specs.c.launch_configuration_id == sa.bindparam("logical")
+    )
+)
 _INSERT_LOGICAL = Prepared(launch_configurations.insert().returning(launch_configurations.c.id))
 _INSERT_SPEC = Prepared(launch_specs.insert())
+
+
+def select_specs() -> "sa.Select[*tuple[Any, ...]]":
+    """The columns of LaunchSpecRecord, in its order, to be narrowed."""
+    return _SELECT
 
 
 def find(connection: sa.Connection, user_id: int, name: str) -> LaunchSpecRecord | None:
@@ -115,6 +139,12 @@ def siblings(connection: sa.Connection, user_id: int, name: str) -> list[LaunchS
 def by_ids(connection: sa.Connection, ids: Collection[int]) -> list[LaunchSpecRecord]:
     """The specs with these ids, in no particular order."""
     return [LaunchSpecRecord._make(row) for row in _BY_ID.rows(connection, {"ids": list(ids)})]
+
+
+def ranked(specs: Iterable[LaunchSpecRecord]) -> tuple[RankedCloud, ...]:
+    """The clouds of these sibling *specs*, best first, with their caps."""
+    by_rank = sorted(specs, key=lambda spec: (spec.rank, spec.id))
+    return tuple(RankedCloud(spec.cloud, None if spec.max_vms == NO_CAP else spec.max_vms) for spec in by_rank)
 
 
 def page(
@@ -150,20 +180,26 @@ def add(
     created_at: datetime,
     is_first: bool = False,
 ) -> None:
-    """Nothing; the spec exists, and its logical launch configuration with it. *is_first*: its base name is new."""
-    logical = None
+    """
+    Nothing; the spec exists, last in rank, and its logical launch configuration with it.
+
+    *is_first*: its base name is new. A logical launch configuration made this way has the uid of its first spec.
+    """
+    logical, rank = None, 1
     if not is_first:
         logical = _LOGICAL.scalar(connection, {"user_id": user_id, "base_name": base_name})
     if logical is None:
-        logical = _INSERT_LOGICAL.scalar(
-            connection, {"user_id": user_id, "base_name": base_name, "user_data_sealed": user_data_sealed, "version": 1}
-        )
-    elif user_data_sealed is not None:
-        connection.execute(
-            launch_configurations.update()
-            .where(launch_configurations.c.id == logical)
-            .values(user_data_sealed=user_data_sealed, version=launch_configurations.c.version + 1)
-        )
+        values = {"user_id": user_id, "base_name": base_name, "uid": uid, "user_data_sealed": user_data_sealed}
+        beginning = {"public": False, "version": 1, "created_at": created_at}
+        logical = _INSERT_LOGICAL.scalar(connection, values | beginning)
+    else:
+        rank = _RANK_MAX.scalar(connection, {"logical": logical}) + 1
+        if user_data_sealed is not None:
+            connection.execute(
+                launch_configurations.update()
+                .where(launch_configurations.c.id == logical)
+                .values(user_data_sealed=user_data_sealed, version=launch_configurations.c.version + 1)
+            )
     _INSERT_SPEC.run(
         connection,
         {
@@ -177,6 +213,9 @@ def add(
             "key_name": key_name,
             "user_data_sealed": user_data_sealed,
             "settings": settings,
+            "rank": rank,
+            "max_vms": NO_CAP,
+            "common": True,
             "created_at": created_at,
         },
     )

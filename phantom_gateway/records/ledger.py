@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from backends.cloud import SUBNET_PREFIX, LaunchSpec, Machine, MachineState
-from phantom_gateway.group_clouds import clouds_of, drained, places_of
+from phantom_gateway.group_clouds import clouds_of, drained, is_whole_truth, places_of
 from phantom_gateway.keyring import Keyring
 from phantom_gateway.launch_settings import launch_spec
 from phantom_gateway.records import activities, groups, instances, launch_configurations, tags
@@ -274,7 +274,7 @@ class SqlLedger:
         specs = _specs_of(connection, row)
         rows = instances.of_group(connection, row.id)
         clouds = _clouds_of(row, specs)
-        if row.clouds is not None:  # the tag is the whole truth: whoever drops a cloud from it wants to leave it
+        if is_whole_truth(row.clouds, row.definition):
             clouds = drained(clouds, [member.cloud for member in rows])
         group = Group(
             uid=row.uid,
@@ -345,6 +345,8 @@ class SqlLedger:
             "state": InstanceState.CLAIMED,
             "launch_configuration": spec.name,
             "instance_type": spec.instance_type,
+            "image_id": spec.image_id,
+            "key_name": spec.key_name,
             "spec_created_at": spec.created_at,
             "claimed_at": now,
             "protected": group.new_instances_protected,
@@ -436,7 +438,8 @@ def _clouds_of(group: GroupRow, specs: Sequence[LaunchSpecRecord]) -> tuple[Rank
     """The clouds that the group may use; *specs* are those of its launch configuration."""
     own = next((spec for spec in specs if spec.name == group.launch_configuration), None)
     launch_cloud = own.cloud if own else group.launch_configuration.partition("@")[2]
-    return clouds_of(group.clouds, group.zones, launch_cloud, {spec.cloud for spec in specs})
+    cloud_params = launch_configurations.ranked(specs)
+    return clouds_of(group.clouds, group.definition, group.zones, launch_cloud, cloud_params)
 
 
 def _in_state(connection: sa.Connection, keys: Sequence[int], *states: InstanceState) -> list[InstanceRow]:

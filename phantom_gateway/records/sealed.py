@@ -43,6 +43,7 @@ PLACES = (
     Place(accounts.c.credentials_sealed),
     Place(chef_credentials.c.keys_sealed),
     Place(launch_configurations.c.user_data_sealed),
+    Place(launch_configurations.c.chef_sealed),
     Place(launch_specs.c.user_data_sealed),
 )
 

@@ -142,12 +142,23 @@ launch_configurations = sa.Table(
     _key(),
     sa.Column("user_id", sa.ForeignKey("users.id"), nullable=False),
     sa.Column("base_name", sa.String(255), nullable=False),
+    sa.Column("uid", sa.String(36), nullable=False, unique=True),
     sa.Column("user_data_sealed", sa.Text),
+    sa.Column("chef_sealed", sa.Text),
+    sa.Column("appliance", sa.String(255)),
+    sa.Column("description", sa.Text),
+    sa.Column("public", sa.Boolean, nullable=False),
     sa.Column("version", sa.Integer, nullable=False, default=1),
+    sa.Column("created_at", Moment, nullable=False),
     sa.UniqueConstraint("user_id", "base_name"),
     sqlite_autoincrement=True,
 )
-"""One logical launch configuration per base name; its clouds are in ``launch_specs``."""
+"""
+One logical launch configuration per base name; its clouds are in ``launch_specs``.
+
+*chef_sealed*: run list and attributes; with them, user data is rendered at launch. *public*: other users may read it.
+"""
+sa.Index("ix_launch_configurations_public", launch_configurations.c.public)
 
 launch_specs = sa.Table(
     "launch_specs",
@@ -163,12 +174,20 @@ launch_specs = sa.Table(
     sa.Column("key_name", sa.String(255)),
     sa.Column("user_data_sealed", sa.Text),
     sa.Column("settings", Document, nullable=False),
+    sa.Column("rank", sa.Integer, nullable=False),
+    sa.Column("max_vms", sa.Integer, nullable=False),
+    sa.Column("common", sa.Boolean, nullable=False),
     sa.Column("created_at", Moment, nullable=False),
     sa.UniqueConstraint("user_id", "name"),
     sa.UniqueConstraint("launch_configuration_id", "cloud"),
     sqlite_autoincrement=True,
 )
-"""One cloud's share of a launch configuration: what AWS clients see as ``base@cloud``. Immutable."""
+"""
+One cloud's share of a launch configuration: what AWS clients see as ``base@cloud``.
+
+What it launches never changes: another image makes another row. *rank* and *max_vms* (-1: no cap) say how much of a
+group it takes, *common* whether the image is one of the cloud's public ones.
+"""
 
 groups = sa.Table(
     "groups",
@@ -246,6 +265,8 @@ instances = sa.Table(
     sa.Column("public_ip", sa.String(45)),
     sa.Column("launch_configuration", sa.String(320), nullable=False),
     sa.Column("instance_type", sa.String(255), nullable=False),
+    sa.Column("image_id", sa.String(255)),
+    sa.Column("key_name", sa.String(255)),
     sa.Column("spec_created_at", Moment),
     sa.Column("claimed_at", Moment, nullable=False),
     sa.Column("bound_at", Moment),

@@ -82,18 +82,23 @@ def test_a_clouds_tag_that_cannot_be_read_is_told(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tag", "zones", "clouds"),
+    ("tag", "definition", "zones", "clouds"),
     [
-        pytest.param("sierra:1", ["hotel"], [("sierra", 1)], id="the tag goes before zones"),
-        pytest.param(None, ["sierra", "hotel"], [("sierra", None), ("hotel", None)], id="zones that are clouds"),
-        pytest.param(None, ["us-east-1", "sierra"], [("sierra", None)], id="zones, one of them a cloud"),
-        pytest.param(None, ["us-east-1"], [("hotel", None)], id="no zone is a cloud"),
-        pytest.param(None, [], [("hotel", None)], id="no zones"),
+        pytest.param("sierra:1", None, ["hotel"], [("sierra", 1)], id="the tag goes before zones"),
+        pytest.param("sierra:1", phantom_tags.OVERFLOW, [], [("sierra", 1)], id="the tag goes before ranks"),
+        pytest.param(None, phantom_tags.OVERFLOW, ["hotel"], [("sierra", 3), ("hotel", None)], id="by rank, capped"),
+        pytest.param(None, phantom_tags.SENSOR, [], [("hotel", None)], id="a sensor engine has one cloud"),
+        pytest.param(None, None, ["sierra", "hotel"], [("sierra", None), ("hotel", None)], id="zones that are clouds"),
+        pytest.param(None, None, ["us-east-1", "sierra"], [("sierra", None)], id="zones, one of them a cloud"),
+        pytest.param(None, None, ["us-east-1"], [("hotel", None)], id="no zone is a cloud"),
+        pytest.param(None, None, [], [("hotel", None)], id="no zones"),
     ],
 )
-def test_the_clouds_of_a_group(tag: str | None, zones: list[str], clouds: list[tuple[str, int | None]]) -> None:
-    """The tag, else zones with a spec, else the cloud of the launch configuration's name."""
-    found = clouds_of(tag, zones, "hotel", {"hotel", "sierra"})
+def test_the_clouds_of_a_group(
+    tag: str | None, definition: str | None, zones: list[str], clouds: list[tuple[str, int | None]]
+) -> None:
+    """The tag, else the ranks of the launch configuration, else zones with a spec, else the cloud of its name."""
+    found = clouds_of(tag, definition, zones, "hotel", [RankedCloud("sierra", 3), RankedCloud("hotel")])
 
     assert [(cloud.name, cloud.cap) for cloud in found] == clouds
 
