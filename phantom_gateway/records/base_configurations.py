@@ -37,7 +37,7 @@ class BaseConfiguration:
     created_at: datetime
 
 
-_SELECT = sa.select(
+_SELECT: "sa.Select[*tuple[Any, ...]]" = sa.select(
     launch_configurations.c.id,
     launch_configurations.c.uid,
     launch_configurations.c.user_id,
@@ -123,14 +123,13 @@ def remove_specs(connection: sa.Connection, spec_ids: Collection[int]) -> None:
     connection.execute(launch_specs.delete().where(launch_specs.c.id.in_(list(spec_ids))))
 
 
-def rename_spec(connection: sa.Connection, user_id: int, spec: LaunchSpecRecord, name: str) -> None:
-    """Nothing; the spec is called *name*, by itself and by all groups and instances of the user that name it."""
-    change_spec(connection, spec.id, {"name": name})
+def rename_references(connection: sa.Connection, user_id: int, name: str, new_name: str) -> None:
+    """Nothing; groups and instances of the user that name the spec *name* name *new_name*. Their versions stay."""
     for table in (groups, instances):
         connection.execute(
             table.update()
-            .where(table.c.user_id == user_id, table.c.launch_configuration == spec.name)
-            .values(launch_configuration=name)
+            .where(table.c.user_id == user_id, table.c.launch_configuration == name)
+            .values(launch_configuration=new_name)
         )
 
 

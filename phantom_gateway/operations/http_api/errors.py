@@ -9,6 +9,9 @@ from typing import Any
 
 from protocol.errors import ApiError
 
+CONFLICTS = frozenset({"AlreadyExists", "ResourceInUse", "ScalingActivityInProgress"})
+"""Codes that are 400 in the AWS API, where every client's fault is."""
+
 
 class JsonError(Exception):
     """What went wrong. *error* is a word for programs, *message* says it to people."""
@@ -41,6 +44,12 @@ def forbidden(message: str) -> JsonError:
     return JsonError(HTTPStatus.FORBIDDEN, "Forbidden", message)
 
 
+def conflict(message: str) -> JsonError:
+    """What the caller wants does not go together with what is there."""
+    return JsonError(HTTPStatus.CONFLICT, "Conflict", message)
+
+
 def translated(error: ApiError) -> JsonError:
-    """An error of a rule that both doors share, as this API tells it: AWS's code and text, with its status."""
-    return JsonError(error.status, error.code, error.message)
+    """An error of a rule that both doors share, as this API tells it: AWS's code and text; 409 where 409 is meant."""
+    status = HTTPStatus.CONFLICT if error.code in CONFLICTS else error.status
+    return JsonError(status, error.code, error.message)

@@ -7,8 +7,8 @@ from alembic import op
 
 from phantom_gateway.records import tables
 
-revision = "0003"
-down_revision = "0002"
+revision = "0010"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
