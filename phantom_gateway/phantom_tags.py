@@ -14,6 +14,10 @@ from reconciler.model import FailBack, RankedCloud
 DEFINITION = "PHANTOM_DEFINITION"
 CLOUDS = "clouds"
 FAIL_BACK = "fail_back"
+METRIC = "metric"
+DE_NAME = "phantom_de_name"
+CHEF_CREDENTIAL = "chef_credential"
+"""Names the Chef credentials of the user with which the VMs of a group register; the original kept it elsewhere."""
 
 OVERFLOW = "error_overflow_n_preserving"
 SENSOR = "sensor_engine"
@@ -159,14 +163,15 @@ _READERS: Mapping[str, Callable[[str, str], object]] = {
     "monitor_sensors": _text,
     "monitor_domain_sensors": _text,
     "sensor_type": _text,
-    "metric": _text,
+    METRIC: _text,
     "sample_function": _statistic,
     "cooldown_period": _integer,
     "scale_up_threshold": _float,
     "scale_down_threshold": _float,
     "scale_up_n_vms": _integer,
     "scale_down_n_vms": lambda key, value: _integer(key, value.removeprefix("-")),
-    "phantom_de_name": _text,
+    DE_NAME: _text,
+    CHEF_CREDENTIAL: _text,
     "iaas_allocation": _text,
 }
 """Every key of the dialect, and how its value is read."""

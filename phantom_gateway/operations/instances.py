@@ -5,6 +5,7 @@ Owns: the rules of ending: which one, whether the group shrinks with it, and tha
 two nothing can launch a replacement or pick another victim, as users of other servers have long complained of.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,13 +85,7 @@ def terminate_instance(desk: Desk, p: TerminateInstanceParams) -> dict[str, Any]
     if p.should_decrement_desired_capacity and shrinking:
         desired -= len(shrinking)
         _check_minimum(group, desired, len(shrinking))
-    shown = []
-    for place, member in enumerate(shrinking, start=1):
-        shrunk = (group.desired - place + 1, group.desired - place) if p.should_decrement_desired_capacity else None
-        cause = causes.user_took_out(desk.now, str(member.instance_id), shrunk)
-        activity_id = desk.house.new_id()
-        begin_termination(desk.connection, group, member, cause, activity_id, desk.now)
-        shown.append(activity_id)
+    shown = end_members(desk, group, shrinking, shrinks=bool(p.should_decrement_desired_capacity))
     if desired != group.desired:
         move(desk, group, desired, causes.desired_set(desk.now, group.desired, desired))
     elif shrinking:
@@ -99,6 +94,22 @@ def terminate_instance(desk: Desk, p: TerminateInstanceParams) -> dict[str, Any]
     shown += [member.activity_id for member in members if member.state == InstanceState.TERMINATING]
     views = [activity_view(desk, activities.by_activity_id(desk.connection, activity_id)) for activity_id in shown]
     return {"Activity": views[0]} if p.instance_id is not None else {"Activities": views}
+
+
+def end_members(desk: Desk, group: GroupRow, members: Sequence[InstanceRow], *, shrinks: bool) -> list[str]:
+    """
+    The activities of ending *members*, none of which is Terminating yet.
+
+    The caller says in the same transaction whether the group *shrinks* with them or is owed replacements.
+    """
+    opened = []
+    for place, member in enumerate(members, start=1):
+        shrunk = (group.desired - place + 1, group.desired - place) if shrinks else None
+        cause = causes.user_took_out(desk.now, str(member.instance_id), shrunk)
+        activity_id = desk.house.new_id()
+        begin_termination(desk.connection, group, member, cause, activity_id, desk.now)
+        opened.append(activity_id)
+    return opened
 
 
 def _find_members(desk: Desk, p: TerminateInstanceParams) -> tuple[GroupRow, list[InstanceRow]]:

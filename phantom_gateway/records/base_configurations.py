@@ -79,6 +79,15 @@ def by_name(connection: sa.Connection, user_id: int, name: str) -> BaseConfigura
     return None if row is None else BaseConfiguration(*row)
 
 
+def of_spec(connection: sa.Connection, user_id: int, spec_name: str) -> BaseConfiguration | None:
+    """The user's own that the spec called *spec_name* belongs to, or None."""
+    statement = _SELECT.join(launch_specs, launch_specs.c.launch_configuration_id == launch_configurations.c.id)
+    row = connection.execute(
+        statement.where(launch_specs.c.user_id == user_id, launch_specs.c.name == spec_name)
+    ).first()
+    return None if row is None else BaseConfiguration(*row)
+
+
 def specs_of(connection: sa.Connection, base_ids: Collection[int]) -> dict[int, list[LaunchSpecRecord]]:
     """The specs of each of these, best rank first."""
     found: dict[int, list[LaunchSpecRecord]] = {}

@@ -94,6 +94,11 @@ _EVERY = (
 )
 _PAGE = Prepared(_EVERY)
 _PAGE_NAMED = Prepared(_EVERY.where(groups.c.name.in_(sa.bindparam("names", expanding=True))))
+_OF_USER = Prepared(
+    sa.select(*_COLUMNS)
+    .where(groups.c.user_id == sa.bindparam("user_id"), sa.not_(groups.c.deleting))
+    .order_by(groups.c.id)
+)
 _UIDS = Prepared(sa.select(groups.c.uid).order_by(groups.c.id))
 _COUNT = Prepared(
     sa.select(sa.func.count()).where(groups.c.user_id == sa.bindparam("user_id"), sa.not_(groups.c.deleting))
@@ -173,6 +178,11 @@ def page(
     else:
         rows = _PAGE_NAMED.rows(connection, values | {"names": list(names)})
     return [(name, group_id, version) for name, group_id, version in rows]
+
+
+def of_user(connection: sa.Connection, user_id: int) -> list[GroupRow]:
+    """The user's living groups, oldest first."""
+    return [GroupRow(*row) for row in _OF_USER.rows(connection, {"user_id": user_id})]
 
 
 def uids(connection: sa.Connection) -> list[str]:
