@@ -7,6 +7,7 @@ Owns: sealing and opening them, and what may be shown of one. Does not own: stor
 import json
 from dataclasses import dataclass
 
+from phantom_gateway.chef import ChefServer
 from phantom_gateway.keyring import Keyring
 from phantom_gateway.records.chef_credentials import ChefCredentials
 from phantom_gateway.secret import Secret
@@ -31,3 +32,8 @@ def unseal(keyring: Keyring, server: ChefCredentials) -> ChefKeys:
     """The keys of *server*. Raises KeyringError when no key of ours opens them."""
     both = json.loads(keyring.decrypt(server.keys_sealed).reveal())
     return ChefKeys(Secret(both["client"]), Secret(both["validator"]))
+
+
+def server_of(keyring: Keyring, row: ChefCredentials) -> ChefServer:
+    """Where a VM of the user registers, and with which key."""
+    return ChefServer(row.server_url, row.validation_client_name, unseal(keyring, row).validator_key)

@@ -5,7 +5,6 @@ Owns: the members of AWS's CreateLaunchConfiguration that mean something to a cl
 them; one that does not know a setting leaves it out.
 """
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,16 +16,16 @@ def launch_spec(
     image_id: str,
     instance_type: str,
     key_name: str | None,
-    user_data: str,
+    user_data: bytes,
     settings: Mapping[str, Any],
     zone: str | None,
 ) -> LaunchSpec:
-    """What to launch. *user_data* is base64, *settings* are by AWS's member names."""
+    """What to launch. *settings* are by AWS's member names."""
     return LaunchSpec(
         image_id=image_id,
         instance_type=instance_type,
         key_name=key_name,
-        user_data=base64.b64decode(user_data),
+        user_data=user_data,
         security_groups=tuple(settings.get("SecurityGroups", ())),
         kernel_id=settings.get("KernelId"),
         ramdisk_id=settings.get("RamdiskId"),

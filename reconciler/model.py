@@ -155,6 +155,8 @@ class GroupRecord:
     group: Group
     sources: Mapping[str, LaunchSource]
     instances: tuple[Instance, ...]
+    obstacles: Mapping[str, str] = field(default_factory=dict)
+    """Clouds for which there is no source although the launch configuration has them, and why; shown to people."""
 
 
 @dataclass(frozen=True, slots=True)

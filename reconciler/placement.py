@@ -122,7 +122,7 @@ def _obstacle(view: GroupView, ranked: RankedCloud) -> str | None:
     name = ranked.name
     account = view.accounts.get(name)
     if name not in view.record.sources:
-        return f"the group has no launch configuration for {name}"
+        return view.record.obstacles.get(name, f"the group has no launch configuration for {name}")
     blind = health.blindness(name, account)
     if blind is not None or account is None:
         return blind

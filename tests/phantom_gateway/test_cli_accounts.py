@@ -338,8 +338,12 @@ def test_rotating_seals_everything_with_a_new_first_key(line: Line) -> None:
 
     def job(connection: Any) -> None:
         for number in range(sealed.BATCH_SIZE + 1):
-            values = {"base_name": f"b-{number}", "user_data_sealed": installation.keyring.encrypt(Secret("x"))}
-            connection.execute(launch_configurations.insert().values(user_id=1, version=1, **values))
+            sealed_text = installation.keyring.encrypt(Secret("x"))
+            name = f"b-{number}"
+            values = {"base_name": name, "uid": name, "user_data_sealed": sealed_text, "public": False}
+            connection.execute(
+                launch_configurations.insert().values(user_id=1, version=1, created_at=clock.now(), **values)
+            )
 
     installation.database.write_now(job)
     installation.close()

@@ -7,15 +7,18 @@ Owns: telling what is different, and carrying it into the group by the rules of 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from phantom_gateway import chef, chef_keys
+from phantom_gateway.chef import CREDENTIALS_DEFAULT, ChefRun
 from phantom_gateway.operations.capacity import rebound
 from phantom_gateway.operations.desk import Desk
 from phantom_gateway.operations.group_rules import rename_group
 from phantom_gateway.operations.http_api import policies
 from phantom_gateway.operations.http_api.errors import bad_request, conflict
 from phantom_gateway.operations.http_api.values import whole
+from phantom_gateway.operations.launch_rules import USER_DATA_BYTES_MAX
 from phantom_gateway.operations.tags import put_tags
 from phantom_gateway.phantom_tags import CHEF_CREDENTIAL, DE_NAME, DEFINITION, OVERFLOW, VMS_MAX
-from phantom_gateway.records import groups, tags
+from phantom_gateway.records import chef_credentials, groups, tags
 from phantom_gateway.records.base_configurations import BaseConfiguration
 from phantom_gateway.records.groups import GroupRow
 from phantom_gateway.records.launch_configurations import LaunchSpecRecord
@@ -66,7 +69,7 @@ def replace(
     wanted = policies.wanted_tags(body)
     different = policies.changes(tagged, wanted)
     if "launch_configuration" in changes or CHEF_CREDENTIAL in different:
-        check_chef(desk, base, specs, wanted)
+        check_chef(desk, base, wanted)
     if different or before["de_name"] != body["de_name"]:
         _retag(desk, group, tagged, different | {DE_NAME: body["de_name"]})
     elif not changes:
@@ -74,12 +77,24 @@ def replace(
     desk.wake(group.uid)
 
 
-def check_chef(
-    desk: Desk, base: BaseConfiguration, specs: Sequence[LaunchSpecRecord], wanted: Mapping[str, str]
-) -> None:
-    """Nothing, unless *base* needs Chef credentials that the user does not have. Raises JsonError(400)."""
+def check_chef(desk: Desk, base: BaseConfiguration, wanted: Mapping[str, str]) -> None:
+    """Nothing, unless *base* needs Chef credentials that are not there or too long. Raises JsonError(400)."""
     if base.chef_sealed is None:
         return
+    name = wanted.get(CHEF_CREDENTIAL) or CREDENTIALS_DEFAULT
+    row = chef_credentials.find(desk.connection, desk.user.id, name)
+    if row is None:
+        raise bad_request(
+            f"There are no Chef credentials called {shown(name)}, which {base.name} needs; "
+            f"store them, or say in {CHEF_CREDENTIAL} which to take."
+        )
+    run = ChefRun.from_text(desk.house.keyring.decrypt(base.chef_sealed))
+    size = len(chef.user_data(chef_keys.server_of(desk.house.keyring, row), run).reveal().encode())
+    if size > USER_DATA_BYTES_MAX:
+        raise bad_request(
+            f"Run list, attributes and validator key come to {size} bytes of user data, and may have "
+            f"{USER_DATA_BYTES_MAX}."
+        )
 
 
 def _new_bounds(

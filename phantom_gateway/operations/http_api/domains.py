@@ -114,27 +114,27 @@ def make_domain(desk: Desk, call: Call) -> Answer:
     if existing is not None and not existing.deleting:
         return exists_already(uri_of(existing))
     check_name(desk, body["name"], blanks=True)
-    launches = find_launches(desk, body, None)
+    base, specs = find_launches(desk, body, None)
     wanted = policies.wanted_tags(body)
     least, most = bounds_of(body)
-    domain_changes.check_chef(desk, launches.base, launches.specs, wanted)
+    domain_changes.check_chef(desk, base, wanted)
     check_groups_max(desk)
     every = {DEFINITION: OVERFLOW, DE_NAME: body["de_name"], **wanted}
     group = make_group(
         desk,
-        launches.specs[0],
+        specs[0],
         Bounds(least, most, least),
         {
             "name": body["name"],
             "cooldown_s": COOLDOWN_DEFAULT_S,
-            "zones": [spec.cloud for spec in launches.specs],
+            "zones": [spec.cloud for spec in specs],
             "termination_policies": ["Default"],
             "new_instances_protected": False,
             "settings": dict(SETTINGS_DEFAULT),
         },
         [{"Key": key, "Value": value} for key, value in every.items()],
     )
-    return created(view(desk, group, every, launches))
+    return created(view(desk, group, every, Launches(base, specs)))
 
 
 @endpoint("GET", "/domains/{domain_id}", "One domain", answers={200: SHOWN})
@@ -148,8 +148,8 @@ def replace_domain(desk: Desk, call: Call) -> Answer:
     """What it is then. What was answered and cannot be given (owner, clouds, sensor_data) is ignored."""
     group = find_living(desk, call)
     before = _shown(desk, group)
-    launches = find_launches(desk, call.body, before)
-    domain_changes.replace(desk, group, before, call.body, launches.base, launches.specs)
+    base, specs = find_launches(desk, call.body, before)
+    domain_changes.replace(desk, group, before, call.body, base, specs)
     return Answer(_shown(desk, find_domain(desk, call)))
 
 
@@ -209,9 +209,11 @@ def view(desk: Desk, group: GroupRow, tagged: Mapping[str, str], launches: Launc
     return {**told, "sensor_minimum_vms": group.minimum, "sensor_maximum_vms": group.maximum}
 
 
-def find_launches(desk: Desk, body: Mapping[str, Any], before: Mapping[str, Any] | None) -> Launches:
+def find_launches(
+    desk: Desk, body: Mapping[str, Any], before: Mapping[str, Any] | None
+) -> tuple[BaseConfiguration, list[LaunchSpecRecord]]:
     """
-    The launch configuration that *body* names in either spelling, *before* being the view of what it replaces.
+    What *body* names as launch configuration in either spelling, *before* being the view of what it replaces.
 
     Raises JsonError(400) when there is none, or when the two spellings do not agree.
     """
@@ -231,7 +233,7 @@ def find_launches(desk: Desk, body: Mapping[str, Any], before: Mapping[str, Any]
     _, uid = chosen(asked, None, tuple(_LC_NAMES), read)
     base = base_configurations.by_uid(desk.connection, uid)
     assert base is not None
-    return Launches(base, base_configurations.specs_of(desk.connection, [base.id])[base.id])
+    return base, base_configurations.specs_of(desk.connection, [base.id])[base.id]
 
 
 def _by_uri(desk: Desk, uri: str) -> BaseConfiguration | None:

@@ -8,7 +8,7 @@ from alembic import op
 from phantom_gateway.records import tables
 
 revision = "0010"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
