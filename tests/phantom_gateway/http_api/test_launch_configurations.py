@@ -211,7 +211,7 @@ async def test_contextualization_in_every_spelling(
 
 
 async def test_put_replaces_the_whole(counter: Counter) -> None:
-    """What is left out is gone: a cloud, the user data, the description. The original kept clouds and answered old data."""
+    """What is left out is gone: a cloud, the user data, the description. The original kept clouds."""
     made = await make(counter, user_data="x", description="old", appliance="a")
 
     reply = await counter.call("PUT", f"{PATH}/{made['id']}", given(clouds=("sierra",)))
