@@ -8,6 +8,7 @@ real processes behind its local clouds; ending every one of them. Does not own: 
 import http.client
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from tests.support.waiting import wait_for
 ACCESS_KEY_ID = "AKIATESTTESTTESTTEST"
 SECRET_ACCESS_KEY = "secret/of+the=test"
 ACCOUNT_ID = "123456789012"
+PASSWORD = "the tester's own"
 
 CONFIG = """\
 state_directory = "{state}"
@@ -38,6 +40,7 @@ name = "tester"
 account_id = "{account_id}"
 access_key_id = "{access_key_id}"
 secret_access_key = "{secret}"
+password = "{password}"
 """
 
 CLOUD = """
@@ -92,6 +95,16 @@ class Gateway:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_PAGER": "",
         }
+
+    @property
+    def phantom_environ(self) -> dict[str, str]:
+        """Environment for a program that uses the JSON API: what ``phantom-gateway env`` exports, and little else."""
+        self._write_config()  # the port is known now
+        command = [sys.executable, "-m", "phantom_gateway", "env", "--config", str(self.config)]
+        lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+        words = [shlex.split(line) for line in lines if line.startswith("export ")]
+        exports = dict(word.split("=", 1) for _, word in words)
+        return {"PATH": os.environ["PATH"], "HOME": str(self.directory), "LANG": "C.UTF-8", **exports}
 
     def start(self, environ: Mapping[str, str] | None = None) -> None:
         """Nothing; it serves. The port stays the same over restarts."""
@@ -165,6 +178,7 @@ class Gateway:
             account_id=ACCOUNT_ID,
             access_key_id=ACCESS_KEY_ID,
             secret=SECRET_ACCESS_KEY,
+            password=PASSWORD,
         )
         self.config.write_text(text + "".join(CLOUD.format(name=name) for name in self._clouds), encoding="utf-8")
 
