@@ -142,7 +142,7 @@ launch_configurations = sa.Table(
     _key(),
     sa.Column("user_id", sa.ForeignKey("users.id"), nullable=False),
     sa.Column("base_name", sa.String(255), nullable=False),
-    sa.Column("uid", sa.String(36), nullable=False, unique=True),
+    sa.Column("uid", sa.String(36), nullable=False),
     sa.Column("user_data_sealed", sa.Text),
     sa.Column("chef_sealed", sa.Text),
     sa.Column("appliance", sa.String(255)),
@@ -158,6 +158,7 @@ One logical launch configuration per base name; its clouds are in ``launch_specs
 
 *chef_sealed*: run list and attributes; with them, user data is rendered at launch. *public*: other users may read it.
 """
+sa.Index("uq_launch_configurations_uid", launch_configurations.c.uid, unique=True)
 sa.Index("ix_launch_configurations_public", launch_configurations.c.public)
 
 launch_specs = sa.Table(

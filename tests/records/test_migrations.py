@@ -1,8 +1,9 @@
 """Migrations of databases that are in use: what was there before is there afterwards."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 
 import phantom_gateway.records
-from phantom_gateway.records import accounts, groups, users
+from phantom_gateway.records import accounts, base_configurations, groups, instances, users
 from phantom_gateway.records.session import Database, sqlite_url
 from tests.phantom_gateway.office import NOW
 
@@ -104,3 +105,71 @@ def test_groups_of_an_old_database_have_no_young_deaths_and_keep_their_tags(old:
     assert noted is not None
     assert noted.crashes == crashes
     assert kept == "hotel:2"
+
+
+BEFORE: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    "launch_configurations": [{"id": 7, "user_id": 1, "base_name": "web", "version": 3}],
+    "launch_specs": [
+        {
+            "id": key,
+            "launch_configuration_id": 7,
+            "user_id": 1,
+            "name": f"web@{cloud}",
+            "cloud": cloud,
+            "uid": cloud,
+            "image_id": f"{cloud}-image",
+            "instance_type": "m1.small",
+            "key_name": "k",
+            "settings": "{}",
+            "created_at": at,
+        }
+        for key, cloud, at in ((2, "sierra", 5_000_000), (3, "hotel", 6_000_000))
+    ],
+    "groups": [
+        {
+            **dict.fromkeys(("id", "user_id", "maximum", "desired", "generation", "version"), 1),
+            **dict.fromkeys(("minimum", "cooldown_s", "new_instances_protected", "launch_failures", "deleting"), 0),
+            **dict.fromkeys(("owed_replacements", "created_at"), 0),
+            **dict.fromkeys(("zones", "termination_policies", "causes", "waiting_on"), "[]"),
+            **dict.fromkeys(("settings", "suspended"), "{}"),
+            "uid": "g",
+            "name": "g",
+            "launch_configuration": "web@hotel",
+        }
+    ],
+    "instances": [
+        {
+            **dict.fromkeys(("group_id", "user_id", "healthy"), 1),
+            **dict.fromkeys(("token_index", "claimed_at", "protected"), 0),
+            "cloud": "hotel",
+            "token": "t",
+            "state": "Claimed",
+            "activity_id": "a",
+            "launch_configuration": "web@hotel",
+            "instance_type": "m1.small",
+        }
+    ],
+}
+"""Rows of the first schema, by table."""
+
+
+def test_launch_configurations_of_before_have_ranks_and_ids(old: Database) -> None:
+    """Clouds rank by age and have no cap; instances remember the image of what they were launched from."""
+
+    def fill(connection: sa.Connection) -> None:
+        for table, rows in BEFORE.items():
+            for row in rows:
+                connection.execute(sa.table(table, *map(sa.column, row)).insert().values(**row))
+
+    old.write_now(fill)
+    old.migrate()
+
+    (base,) = old.read_now(partial(base_configurations.of_user, user_id=1))
+    specs = old.read_now(partial(base_configurations.specs_of, base_ids=[7]))[7]
+    (member,) = old.read_now(partial(instances.of_group, group_id=1))
+    assert (base.name, base.public, base.created_at.second, len(base.uid)) == ("web", False, 5, 36)
+    assert [(spec.cloud, spec.rank, spec.max_vms, spec.common) for spec in specs] == [
+        ("sierra", 1, -1, True),
+        ("hotel", 2, -1, True),
+    ]
+    assert (member.image_id, member.key_name) == ("hotel-image", "k")
