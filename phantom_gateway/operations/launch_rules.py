@@ -46,13 +46,13 @@ def check_unused(
     """
     Nothing when no group needs the specs for the clouds *doomed*, of all its *siblings*.
 
-    *may_be_left*: a group that follows its launch configuration leaves a cloud that this drops, as long as another one
-    is left. Raises ResourceInUse.
+    *may_be_left*: other clouds are left or come, and a group that follows its launch configuration goes there.
+    Raises ResourceInUse.
     """
     for spec, group in _uses(desk, siblings):
         if spec.cloud not in doomed:
             continue
-        if may_be_left and follows(group.clouds, group.definition) and len(doomed) < len(siblings):
+        if may_be_left and follows(group.clouds, group.definition):
             continue
         raise ApiError(
             "ResourceInUse",

@@ -25,6 +25,12 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         gateway.stop()
 
 
+@pytest.fixture(scope="module")
+def environ(gateway: Gateway) -> dict[str, str]:
+    """What a user of the JSON API has after ``eval "$(phantom-gateway env)"``."""
+    return gateway.phantom_environ
+
+
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
     """A name for a group and a launch configuration that no other test uses."""

@@ -26,12 +26,6 @@ EXAMPLES = driving.ROOT / "examples"
 PROGRAM_S_MAX = 60
 
 
-@pytest.fixture(scope="module")
-def environ(gateway: Gateway) -> dict[str, str]:
-    """What a user has after ``eval "$(phantom-gateway env)"``."""
-    return gateway.phantom_environ
-
-
 @contextmanager
 def started(environ: Mapping[str, str], *words: str | Path) -> Iterator[subprocess.Popen[str]]:
     """A Python program, spoken to over pipes; it has ended well."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from protocol.errors import ApiError
 from tests.phantom_gateway.http_api.counter import Counter
 from tests.phantom_gateway.http_api.test_launch_configurations import given as launch
 from tests.phantom_gateway.http_api.test_launch_configurations import make as make_launch
@@ -344,3 +345,41 @@ async def test_a_launch_configuration_is_renamed_under_its_domains(counter: Coun
     group = counter.office.group("d")
     assert group["LaunchConfigurationName"] == "site@hotel"
     assert {member["LaunchConfigurationName"] for member in group["Instances"]} == {"site@hotel"}
+
+
+@pytest.mark.parametrize(
+    ("tags", "status"),
+    [
+        pytest.param({"PHANTOM_DEFINITION": "error_overflow_n_preserving"}, 200, id="one that follows it"),
+        pytest.param({}, 409, id="one of AWS's rules, which is made for that cloud"),
+        pytest.param({"clouds": "hotel:1"}, 409, id="one whose tag names that cloud"),
+        pytest.param({"PHANTOM_DEFINITION": "sensor_engine"}, 409, id="one of a single cloud"),
+    ],
+)
+async def test_a_cloud_that_another_group_needs_stays(counter: Counter, tags: dict[str, str], status: int) -> None:
+    """What follows its launch configuration goes where that goes; others need what they name."""
+    base = await make_launch(counter, clouds=("hotel",))
+    given_tags = [{"Key": key, "Value": value} for key, value in tags.items()]
+    counter.office.create_group("g", Tags=given_tags)
+
+    reply = await counter.call("PUT", f"/launchconfigurations/{base['id']}", launch(clouds=("sierra",)))
+
+    assert reply.status == status
+    assert counter.office.group("g")["LaunchConfigurationName"] == ("web@sierra" if status == 200 else "web@hotel")
+
+
+async def test_a_cloud_that_aws_clients_add_is_used_at_once(counter: Counter) -> None:
+    """It comes last in rank, and AWS clients cannot take it away again while the domain uses it."""
+    await make_launch(counter, clouds=("hotel",))
+    domain = await make(counter)
+
+    counter.office.create_launch_configuration("web@sierra")
+
+    assert counter.office.woken == [domain["id"]]
+    assert [cloud["site_name"] for cloud in (await counter.call("GET", "/domains")).json[0]["clouds"]] == [
+        "hotel",
+        "sierra",
+    ]
+    with pytest.raises(ApiError) as caught:
+        counter.office.call("DeleteLaunchConfiguration", LaunchConfigurationName="web@sierra")
+    assert caught.value.code == "ResourceInUse"
