@@ -72,6 +72,7 @@ def user_data(server: ChefServer, run: ChefRun) -> Secret:
         "validation_name": server.validation_client_name,
         "validation_cert": server.validator_key.reveal(),
         "environment": "_default",
+        "ssl_verify_mode": ":verify_peer",  # cloud-init's own default trusts whoever answers
         "run_list": list(run.run_list),
         "exec": True,
     }

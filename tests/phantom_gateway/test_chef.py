@@ -45,6 +45,7 @@ def test_a_vm_is_told_to_become_a_client() -> None:
             "validation_name": "lab-validator",
             "validation_cert": KEY,
             "environment": "_default",
+            "ssl_verify_mode": ":verify_peer",
             "run_list": ["role[web]", "recipe[ntp]"],
             "exec": True,
             "initial_attributes": {"ntp": {"servers": ["a", "b"]}},
