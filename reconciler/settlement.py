@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from backends.cloud import Machine, MachineState
 from reconciler import actions, causes
 from reconciler.draft import Draft
-from reconciler.model import AccountView, Instance, Process
+from reconciler.model import AccountView, Instance, LaunchSource, Process
 
 REAP_AFTER_S = 150.0
 """Age of an unclaimed machine before it is a leak. Lower: a delayed listing kills. Higher: leaks cost money longer."""
@@ -214,6 +214,12 @@ def _repeatable(draft: Draft, cloud: str, token: str, claims: Sequence[Instance]
         not draft.group.deleting
         and source is not None
         and any(ranked.name == cloud for ranked in draft.group.clouds)
-        and all(claim.launch_configuration == source.launch_configuration for claim in claims)
+        and all(_is_of(claim, source) for claim in claims)
         and [claim.index for claim in claims] == list(range(len(batch)))
     )
+
+
+def _is_of(claim: Instance, source: LaunchSource) -> bool:
+    """Whether the claim was made from *source*, and not from one of the same name that was there before."""
+    same_age = claim.spec_created_at is None or claim.spec_created_at == source.created_at
+    return same_age and claim.launch_configuration == source.launch_configuration

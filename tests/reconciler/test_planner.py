@@ -184,6 +184,7 @@ class TestSettle:
         ("members", "facts"),
         [
             pytest.param([claim(1, launch_configuration="old@hotel")], {}, id="its launch configuration was replaced"),
+            pytest.param([claim(1, spec_created_at=ago(9))], {}, id="by another of the same name"),
             pytest.param([claim(2, token="t-1", index=1), instance(1, token="t-1")], {}, id="its batch is not whole"),
             pytest.param([claim(1, cloud="alamo")], {}, id="its cloud is not the group's any more"),
         ],
