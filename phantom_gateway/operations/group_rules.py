@@ -34,16 +34,16 @@ class Bounds:
     desired: int
 
 
-def check_name(desk: Desk, name: str, *, blanks: bool = False) -> None:
+def check_name(desk: Desk, name: str, field: str = "AutoScalingGroupName", *, blanks: bool = False) -> None:
     """
     Nothing. Raises ValidationError for a name no ARN could hold, AlreadyExists when a living group has it.
 
-    AWS allows no *blanks*; the original's web form and its JSON API do.
+    *field* is where it came in. AWS allows no *blanks*; the original's web form and its JSON API do.
     """
     inner = name.replace(" ", "") if blanks and name == name.strip() else name
     if not inner or ":" in name or not all("!" <= letter <= "~" for letter in inner):
         rule = "no blanks at its ends" if blanks else "no blanks"
-        raise invalid(f"AutoScalingGroupName {name!r} may hold printable ASCII characters only, {rule} and no colons.")
+        raise invalid(f"{field} {name!r} may hold printable ASCII characters only, {rule} and no colons.")
     existing = groups.find(desk.connection, desk.user.id, name)
     if existing is not None and not existing.deleting:
         raise ApiError(
@@ -99,7 +99,7 @@ def make_group(
 
 def rename_group(desk: Desk, group: GroupRow, name: str) -> None:
     """Nothing; the group is called *name*, by its activities, too. Raises ValidationError, AlreadyExists."""
-    check_name(desk, name, blanks=True)
+    check_name(desk, name, "name", blanks=True)
     groups.change(desk.connection, group.id, {"name": name})
     activities.rename_group(desk.connection, group.uid, name)
 

@@ -113,7 +113,7 @@ def make_domain(desk: Desk, call: Call) -> Answer:
     existing = groups.find(desk.connection, desk.user.id, body["name"])
     if existing is not None and not existing.deleting:
         return exists_already(uri_of(existing))
-    check_name(desk, body["name"], blanks=True)
+    check_name(desk, body["name"], "name", blanks=True)
     base, specs = find_launches(desk, body, None)
     wanted = policies.wanted_tags(body)
     least, most = bounds_of(body)

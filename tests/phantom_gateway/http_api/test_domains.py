@@ -133,7 +133,7 @@ async def test_a_sensor_domain_keeps_its_policy_as_tags(counter: Counter) -> Non
         pytest.param(given(vm_count=2.5), "vm_count", id="half a VM"),
         pytest.param(given(vm_count=101), "above 100, the operator's ceiling for one group", id="the ceiling"),
         pytest.param(given(name="a:b"), "no colons", id="a colon in the name"),
-        pytest.param(given(name="ü"), "printable ASCII", id="a name that is not ASCII"),
+        pytest.param(given(name="ü"), "name 'ü' may hold printable ASCII", id="a name that is not ASCII"),
         pytest.param(given(name=" d"), "no blanks at its ends", id="a blank before"),
         pytest.param(sensor(sensor_minimum_vms=11), "must not be greater than sensor_maximum_vms, 10", id="bounds"),
         pytest.param(sensor(sensor_scale_up_threshold="high"), "sensor_scale_up_threshold", id="a threshold in words"),
