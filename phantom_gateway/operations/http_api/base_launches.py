@@ -6,7 +6,6 @@ OldestLaunchConfiguration and the ledger can rely on specs that never change. Do
 """
 
 import base64
-import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -79,7 +78,7 @@ def replace(desk: Desk, base: BaseConfiguration, specs: Sequence[LaunchSpecRecor
             return
     base_configurations.change(desk.connection, base, own)
     base_configurations.remove_specs(desk.connection, [spec.id for spec in specs if spec.cloud not in kept])
-    renamed = [dataclasses.replace(spec, name=_spec_name(wanted.name, spec.cloud, spec)) for spec in specs]
+    renamed = [spec._replace(name=_spec_name(wanted.name, spec.cloud, spec)) for spec in specs]
     for spec, new in zip(specs, renamed, strict=True):
         if new.name != spec.name:
             base_configurations.rename_references(desk.connection, desk.user.id, spec.name, new.name)
