@@ -14,7 +14,8 @@ ROOMS = (activities, groups, instances, launch_configurations, tags, users)
 COUNTS_ALL = frozenset({
     "groups._COUNT", "groups._DESIRED_TOTAL", "launch_configurations._COUNT",  # kept for a second by Holdings
     "groups._UIDS", "users._ALL", "instances._POPULATED",  # at a start, once a minute, or on the command line
-    "groups._USING",  # when a launch configuration is deleted
+    "groups._USING",  # when a launch configuration is deleted, changed, or gets another cloud
+    "groups._OF_USER",  # the list of domains, which has no pages
 })  # fmt: skip
 
 WHOLE_USER = re.compile(r"\(user_id=\?\)$")
