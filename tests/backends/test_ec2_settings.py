@@ -120,7 +120,7 @@ def made(there: There, setting: str) -> tuple[LaunchSpec, str, Any]:
         image_id="ami-00000000000000001",
         instance_type="m1.small",
         key_name=key_name,
-        user_data="",
+        user_data=b"",
         settings=given,
         zone=None,
     )
