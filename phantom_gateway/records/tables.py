@@ -323,3 +323,38 @@ activities = sa.Table(
 sa.Index("ix_activities_user_id_group_name_id", activities.c.user_id, activities.c.group_name, activities.c.id)
 sa.Index("ix_activities_group_uid", activities.c.group_uid)
 sa.Index("ix_activities_ended_at", activities.c.ended_at)
+
+sensor_series = sa.Table(
+    "sensor_series",
+    metadata,
+    _key(),
+    sa.Column("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("group_uid", sa.String(36), nullable=False),
+    sa.Column("instance_key", sa.Integer, nullable=False),
+    sa.Column("metric", sa.String(255), nullable=False),
+    sa.Column("last_value", sa.Double, nullable=False),
+    sa.Column("last_at", Moment, nullable=False),
+    sa.UniqueConstraint("group_uid", "instance_key", "metric"),
+    sqlite_autoincrement=True,
+)
+"""
+One metric of one instance (*instance_key* is its id here), or of the group itself (0), with its latest value.
+
+Neither group nor instance is a foreign key: data outlives an instance, and goes with its group when it is pruned.
+"""
+sa.Index("ix_sensor_series_user_id_last_at", sensor_series.c.user_id, sensor_series.c.last_at)
+sa.Index("ix_sensor_series_user_id_metric", sensor_series.c.user_id, sensor_series.c.metric)
+
+sensor_rollups = sa.Table(
+    "sensor_rollups",
+    metadata,
+    sa.Column("series_id", sa.ForeignKey("sensor_series.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("minute", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("total", sa.Double, nullable=False),
+    sa.Column("least", sa.Double, nullable=False),
+    sa.Column("most", sa.Double, nullable=False),
+    sa.Column("last", sa.Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What the samples of a series in one minute (counted from 1970) came to. Without row ids, a row takes 60 bytes."""
