@@ -102,7 +102,7 @@ async def serving(
     check_clouds_in_use(installation)
     clouds = clouds_of(config, installation.gateway_id, clock.now)
     accounts = GatewayAccounts(installation, clouds, clock.now, own_cloud_of)
-    ledger = SqlLedger(installation.database, installation.keyring, _new_id)
+    ledger = SqlLedger(installation.database, installation.keyring, _new_id, config.limits)
     reconciler = Reconciler(
         ledger=ledger,
         accounts=accounts,

@@ -1,15 +1,14 @@
 """
 Phantom's dialect: the tags by which scripts of the original drive a group.
 
-Owns: which keys there are, how their values are read, and what they change about a group. Pure functions. Keys about
-sensors are read and kept; nothing acts on them yet.
+Owns: which keys there are, how their values are read, and what they change about a group. Pure functions.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from phantom_gateway.names import is_cloud_name
-from reconciler.model import FailBack, RankedCloud
+from reconciler.model import FailBack, RankedCloud, SensorPolicy, SensorSource, Statistic
 
 DEFINITION = "PHANTOM_DEFINITION"
 CLOUDS = "clouds"
@@ -18,6 +17,12 @@ METRIC = "metric"
 DE_NAME = "phantom_de_name"
 CHEF_CREDENTIAL = "chef_credential"
 """Names the Chef credentials of the user with which the VMs of a group register; the original kept it elsewhere."""
+
+MONITOR_SENSORS = "monitor_sensors"
+MONITOR_DOMAIN_SENSORS = "monitor_domain_sensors"
+DOMAIN_SENSOR_VALUE = "domain_sensor_value"
+DOMAIN_PREFIX = "domain:"
+"""How the original's web form wrote a metric that is the group's own."""
 
 OVERFLOW = "error_overflow_n_preserving"
 SENSOR = "sensor_engine"
@@ -34,6 +39,12 @@ FOLLOWERS = frozenset({OVERFLOW, MULTI_SITE})
 
 CLOUDS_MAX = 64
 """As many as may be configured."""
+
+STALE_S_MAX = 86_400
+"""A value that is a day old says nothing of the present, whatever anybody sets."""
+
+SAMPLE_PERIOD_S_MAX = 3_600
+"""The samples of an hour are as many as are worth remembering for a decision."""
 
 VMS_MAX = 32_000
 """The largest number of VMs that the original's forms let a user type."""
@@ -116,10 +127,53 @@ def bounds(tags: Mapping[str, str]) -> Bounds:
     return Bounds(None if low is None else int(low), None if high is None else int(high))
 
 
+def sensor_policy(tags: Mapping[str, str]) -> SensorPolicy | None:
+    """
+    How a sensor moves the group that has these tags, checked before; None when none does.
+
+    A group with a definition and a ``metric`` has such a policy; ``sensor_engine`` and the others read the same keys.
+    The metric is the group's own when ``monitor_domain_sensors`` lists it (or when it is written ``domain:NAME``).
+    """
+    metric = tags.get(METRIC, "").strip()
+    if DEFINITION not in tags or not metric:
+        return None
+    name = metric.removeprefix(DOMAIN_PREFIX)
+    of_group = name != metric or name in sensor_names(tags.get(MONITOR_DOMAIN_SENSORS, ""))
+
+    def number(key: str, default: float) -> float:
+        return float(tags.get(key, default))
+
+    def threshold(key: str) -> float | None:
+        return float(tags[key]) if key in tags else None
+
+    return SensorPolicy(
+        metric=name,
+        scale_up_threshold=threshold("scale_up_threshold"),
+        scale_down_threshold=threshold("scale_down_threshold"),
+        scale_up_by=int(number("scale_up_n_vms", 1)),
+        scale_down_by=abs(int(number("scale_down_n_vms", 1))),
+        cooldown_s=number("cooldown_period", 0),
+        statistic=Statistic(tags.get("sample_function", Statistic.AVERAGE)),
+        source=SensorSource(tags.get("sensor_type") or SensorSource.OPENTSDB),
+        of_group=of_group,
+        per_instance=tags.get(DOMAIN_SENSOR_VALUE) == PER_VM,
+        sample_period_s=number("sample_period", 90),
+        stale_s=number("stale_period", 900),
+    )
+
+
+def sensor_names(text: str) -> list[str]:
+    """The metrics of a ``monitor_sensors`` or ``monitor_domain_sensors`` tag, without the web form's prefix."""
+    return [name.strip().removeprefix(DOMAIN_PREFIX) for name in text.split(",") if name.strip()]
+
+
 def _is_integer(value: str, least: int) -> bool:
+    return _whole(value) and least <= int(value) <= VMS_MAX
+
+
+def _whole(value: str) -> bool:
     digits = value.removeprefix("-")
-    is_number = digits.isascii() and digits.isdigit() and len(digits) <= len(str(VMS_MAX))
-    return is_number and least <= int(value) <= VMS_MAX
+    return digits.isascii() and digits.isdigit() and len(digits) <= len(str(VMS_MAX))
 
 
 def _integer(key: str, value: str) -> int:
@@ -142,17 +196,29 @@ def _text(key: str, value: str) -> str:  # noqa: ARG001 - every reader is asked 
     return value
 
 
-def _statistic(key: str, value: str) -> str:
-    if value not in _STATISTICS:
-        raise TagRule(_misread(key, value, f"it is one of: {', '.join(_STATISTICS)}"))
-    return value
+def _one_of(*options: str) -> Callable[[str, str], str]:
+    def read(key: str, value: str) -> str:
+        if value not in options:
+            raise TagRule(_misread(key, value, f"it is one of: {', '.join(options)}"))
+        return value
+
+    return read
+
+
+def _seconds(most: int) -> Callable[[str, str], int]:
+    def read(key: str, value: str) -> int:
+        if not _whole(value) or not 1 <= int(value) <= most:
+            raise TagRule(_misread(key, value, f"it has to be a whole number of seconds from 1 to {most}"))
+        return int(value)
+
+    return read
 
 
 def _misread(key: str, value: str, rule: str) -> str:
     return f"The tag {key} has a value {value} that could not be understood: {rule}."
 
 
-_STATISTICS = ("Average", "Sum", "SampleCount", "Maximum", "Minimum")
+TOTAL, PER_VM = "total", "per_vm"
 
 _READERS: Mapping[str, Callable[[str, str], object]] = {
     CLOUDS: lambda _key, value: ranked_clouds(value),
@@ -160,11 +226,14 @@ _READERS: Mapping[str, Callable[[str, str], object]] = {
     "minimum_vms": _integer,
     "maximum_vms": _integer,
     "n_preserve": _integer,
-    "monitor_sensors": _text,
-    "monitor_domain_sensors": _text,
-    "sensor_type": _text,
+    MONITOR_SENSORS: _text,
+    MONITOR_DOMAIN_SENSORS: _text,
+    DOMAIN_SENSOR_VALUE: _one_of(TOTAL, PER_VM),
+    "sensor_type": lambda key, value: _one_of(*SensorSource)(key, value) if value else value,
     METRIC: _text,
-    "sample_function": _statistic,
+    "sample_function": _one_of(*Statistic),
+    "sample_period": _seconds(SAMPLE_PERIOD_S_MAX),
+    "stale_period": _seconds(STALE_S_MAX),
     "cooldown_period": _integer,
     "scale_up_threshold": _float,
     "scale_down_threshold": _float,
@@ -179,6 +248,6 @@ _READERS: Mapping[str, Callable[[str, str], object]] = {
 _NOT_OF: Mapping[str, tuple[str, ...]] = {
     OVERFLOW: ("iaas_allocation",),
     MULTI_SITE: ("iaas_allocation",),
-    SENSOR: (CLOUDS, "monitor_domain_sensors"),
+    SENSOR: (CLOUDS, MONITOR_DOMAIN_SENSORS, DOMAIN_SENSOR_VALUE),
 }
 """Keys that the original refused for a definition."""

@@ -13,6 +13,9 @@ CAUSE_LENGTH_MAX = 1023
 STATUS_MESSAGE_LENGTH_MAX = 255
 """Activity.StatusMessage in the AWS model."""
 
+CAUSES_MAX = 10
+"""Sentences kept to explain one capacity. A user who changes it again and again reads the last ones."""
+
 _LAUNCH_FAILED = ". Launching EC2 instance failed."
 
 
@@ -44,6 +47,15 @@ def desired_set(at: datetime, before: int, after: int) -> str:
     return _sentence(
         at,
         f"a user request explicitly set group desired capacity changing the desired capacity from {before} to {after}",
+    )
+
+
+def sensor_moved(at: datetime, metric: str, said: str, before: int, after: int) -> str:
+    """Sentence: the value of a sensor changed the desired capacity; *said* is how it compares, as AWS's alarms do."""
+    return _sentence(
+        at,
+        f"a sensor of {metric} in state ALARM ({said}) triggered policy sensor "
+        f"changing the desired capacity from {before} to {after}",
     )
 
 
@@ -127,6 +139,11 @@ def user_took_out(at: datetime, instance_id: str, shrunk: tuple[int, int] | None
     if shrunk is not None:
         clause += f", shrinking the capacity from {shrunk[0]} to {shrunk[1]}"
     return _sentence(at, clause)
+
+
+def keep(before: Iterable[str], cause: str) -> list[str]:
+    """The causes of a capacity after *cause* was added to those there were *before*."""
+    return [*before, cause][-CAUSES_MAX:]
 
 
 def join(sentences: Iterable[str]) -> str:

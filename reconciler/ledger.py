@@ -95,6 +95,15 @@ class Ledger(Protocol):
         """Nothing; *count* is taken off the group's owed replacements, which never become less than none."""
         ...
 
+    async def scale(self, uid: str, generation: int, desired: int, cause: str, now: datetime) -> bool:
+        """
+        True when the group wants *desired* instances from now on, because of *cause*, as if a user had said so.
+
+        False, and nothing written, when the generation has moved on, the group is being deleted, or *desired* is out
+        of its bounds or above the operator's ceiling.
+        """
+        ...
+
     async def note_launch_failed(self, uid: str, now: datetime) -> tuple[datetime, int]:
         """
         Since when launches of the group fail, and how many failed in a row, this one included.

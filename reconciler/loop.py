@@ -24,6 +24,8 @@ from reconciler.model import AccountView, GroupRecord, GroupView, Process
 from reconciler.orphans import Orphans
 from reconciler.outcome import Outcome
 from reconciler.queue import WorkQueue
+from reconciler.scaling import Scaler
+from reconciler.sensors import NoSensors, Sensors
 from reconciler.sweeper import Sweeper
 from reconciler.turnstile import Turnstiles
 
@@ -67,6 +69,7 @@ class Reconciler:
         new_token: Callable[[str], str],
         sweep_interval_s: float,
         workers: int = WORKERS,
+        sensors: Sensors | None = None,
     ) -> None:
         self._ledger = ledger
         self._book = accounts
@@ -79,6 +82,7 @@ class Reconciler:
         self._turnstiles = Turnstiles(random)
         self._launcher = Launcher(ledger, self._backoff, self._turnstiles, clock, new_token, gateway_id)
         self._executor = Executor(ledger, self._launcher, clock)
+        self._scaler = Scaler(ledger, sensors or NoSensors())
         self._orphans = Orphans()
         self._free = asyncio.Semaphore(workers)
         self._sweepers: dict[str, tuple[Sweeper, asyncio.Task[None]]] = {}
@@ -180,6 +184,11 @@ class Reconciler:
             return
         self._orphans.forget(uid)
         now = self._clock()
+        steered = await self._scaler.steer(record, now)
+        record = steered.record
+        if record is None:
+            self._queue.add(uid)
+            return
         accounts = self._accounts_of(record)
         view = self._view(record, accounts, now)
         plan = planner.plan(view, now)
@@ -192,18 +201,20 @@ class Reconciler:
         if outcome.removed:
             self._forget(uid)
             return
-        if self._noted.get(uid) != plan.waiting_on:
-            await self._ledger.note_waiting(uid, plan.waiting_on, now)
-            self._noted[uid] = plan.waiting_on
+        waiting_on = plan.waiting_on + steered.waiting_on
+        if self._noted.get(uid) != waiting_on:
+            await self._ledger.note_waiting(uid, waiting_on, now)
+            self._noted[uid] = waiting_on
         for name in sorted(plan.look_at | outcome.look_at):
             if name in accounts:
                 self._sweeper(accounts[name]).ask(uid, plan.inquiries.get(name, ()))
-        self._requeue(uid, plan, outcome)
+        self._requeue(uid, plan, outcome, steered.again_at)
 
-    def _requeue(self, uid: str, plan: Plan, outcome: Outcome) -> None:
+    def _requeue(self, uid: str, plan: Plan, outcome: Outcome, again_at: datetime | None) -> None:
         if outcome.again or (outcome.changed and plan.waiting_on):
             self._queue.add(uid)
-        for delay_s in (plan.recheck_s, outcome.retry_s):
+        again_s = None if again_at is None else max(0.0, (again_at - self._clock()).total_seconds())
+        for delay_s in (plan.recheck_s, outcome.retry_s, again_s):
             if delay_s is not None:
                 self._queue.add_later(uid, delay_s)
 

@@ -84,6 +84,72 @@ class FailBack(StrEnum):
     """At once, one instance at a time: a better cloud that has room takes over from the worst."""
 
 
+class Statistic(StrEnum):
+    """What the samples of one sensor come to, in AWS's words."""
+
+    AVERAGE = "Average"
+    SUM = "Sum"
+    SAMPLE_COUNT = "SampleCount"
+    MINIMUM = "Minimum"
+    MAXIMUM = "Maximum"
+
+
+class SensorSource(StrEnum):
+    """Where sensor data is read."""
+
+    OPENTSDB = "opentsdb"
+    """The operator's OpenTSDB where there is one, else what was sent to the gateway as one sends to an OpenTSDB."""
+    PHANTOM = "phantom"
+    """What was sent to the gateway, whatever else there is."""
+    PROMETHEUS = "prometheus"
+
+
+@dataclass(frozen=True, slots=True)
+class SensorPolicy:
+    """
+    How a sensor moves the desired capacity of a group; thresholds that are None move nothing.
+
+    Whatever it says, the group keeps within its bounds.
+    """
+
+    metric: str
+    scale_up_threshold: float | None = None
+    scale_down_threshold: float | None = None
+    scale_up_by: int = 1
+    scale_down_by: int = 1
+    cooldown_s: float = 0.0
+    """From the last change of desired, whoever made it, to the next one that a sensor may make."""
+    statistic: Statistic = Statistic.AVERAGE
+    """Of the samples of each instance; over instances, it is always the average."""
+    source: SensorSource = SensorSource.OPENTSDB
+    of_group: bool = False
+    """The metric is the group's own (a domain sensor), not one of each instance."""
+    per_instance: bool = False
+    """Such a value is divided by the number of instances in service. Otherwise it is taken as it is."""
+    sample_period_s: float = 90.0
+    """The samples that count. The original asked for these last 90 seconds."""
+    stale_s: float = 900.0
+    """An older value is none. tcollector sends what does not change every 300 s only: this is well above it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one sensor says: *value* by the policy's statistic, and when its newest sample was taken."""
+
+    value: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What is known of a group's metric. *trouble* says why there may be less than there should be."""
+
+    of_instances: Mapping[int, Reading] = field(default_factory=dict)
+    """By the ledger's key of the instance."""
+    of_group: Reading | None = None
+    trouble: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Crash:
     """
@@ -142,6 +208,12 @@ class Group:
     """When the first launch failed after the last one that did not; None: the last one did not."""
     crashes: Mapping[str, Crash] = field(default_factory=dict)
     """By cloud."""
+    policy: SensorPolicy | None = None
+    """The sensor that moves desired; None: only users do."""
+    last_scaled_at: datetime | None = None
+    """When desired last became another number, whoever changed it."""
+    ceiling: int | None = None
+    """The most that the operator lets the group want now; known where there is a policy."""
 
     def suspends(self, process: Process) -> bool:
         """True when *process* is suspended. A group being deleted goes in spite of all suspensions, as on AWS."""

@@ -17,9 +17,6 @@ from phantom_gateway.records.groups import GroupRow
 from protocol.errors import ApiError
 from reconciler import causes
 
-CAUSES_MAX = 10
-"""Sentences kept to explain one capacity. A user who changes it again and again reads the last ones."""
-
 
 @dataclass(frozen=True, slots=True)
 class SetDesiredCapacityParams:
@@ -130,7 +127,7 @@ def check_ceilings(desk: Desk, before: int, desired: int) -> None:
 
 def keep_causes(before: Sequence[str], cause: str) -> list[str]:
     """The causes after *cause* was added."""
-    return [*before, cause][-CAUSES_MAX:]
+    return causes.keep(before, cause)
 
 
 def _honor_cooldown(desk: Desk, group: GroupRow) -> None:

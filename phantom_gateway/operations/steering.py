@@ -45,6 +45,8 @@ def steer(desk: Desk, group: GroupRow, moved: frozenset[str]) -> None:
         desk.wake(group.uid)
     else:
         groups.touch(desk.connection, group.id)
+        if phantom_tags.sensor_policy(values) is not None:
+            desk.wake(group.uid)
 
 
 def _check(desk: Desk, group: GroupRow, values: dict[str, str]) -> None:

@@ -16,10 +16,11 @@ import sqlalchemy as sa
 from backends.cloud import SUBNET_PREFIX, LaunchSpec, Machine, MachineState
 from phantom_gateway import chef, chef_keys
 from phantom_gateway.chef import CREDENTIALS_DEFAULT, ChefRun
+from phantom_gateway.config import Limits
 from phantom_gateway.group_clouds import clouds_of, drained, is_whole_truth, places_of
 from phantom_gateway.keyring import Keyring
 from phantom_gateway.launch_settings import launch_spec
-from phantom_gateway.phantom_tags import CHEF_CREDENTIAL
+from phantom_gateway.phantom_tags import CHEF_CREDENTIAL, sensor_policy
 from phantom_gateway.records import activities, chef_credentials, groups, instances, launch_configurations, tags
 from phantom_gateway.records.chef_credentials import ChefCredentials
 from phantom_gateway.records.groups import GroupRow
@@ -27,6 +28,7 @@ from phantom_gateway.records.instances import InstanceRow
 from phantom_gateway.records.launch_configurations import LaunchSpecRecord
 from phantom_gateway.records.session import Database
 from phantom_gateway.records.tables import to_json
+from reconciler import causes
 from reconciler.model import (
     Crash,
     FailBack,
@@ -36,6 +38,7 @@ from reconciler.model import (
     InstanceState,
     LaunchSource,
     RankedCloud,
+    SensorPolicy,
 )
 
 SPECS_KEPT_MAX = 1_000
@@ -51,12 +54,15 @@ DONE = ("Successful", 100)
 
 
 class SqlLedger:
-    """The ledger of all groups in *database*. *new_id* makes activity ids."""
+    """The ledger of all groups in *database*. *new_id* makes activity ids; *limits* are the operator's ceilings."""
 
-    def __init__(self, database: Database, keyring: Keyring, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, database: Database, keyring: Keyring, new_id: Callable[[], str], limits: Limits | None = None
+    ) -> None:
         self._database = database
         self._keyring = keyring
         self._new_id = new_id
+        self._limits = limits or Limits()
         self._unsealed: dict[tuple[int, int, ChefCredentials | None], LaunchSpec] = {}
 
     async def group_uids(self) -> list[str]:
@@ -206,6 +212,21 @@ class SqlLedger:
 
         await self._database.write(job)
 
+    async def scale(self, uid: str, generation: int, desired: int, cause: str, now: datetime) -> bool:
+        """See the port."""
+
+        def job(connection: sa.Connection) -> bool:
+            group = groups.by_uid(connection, uid)
+            if group is None or group.deleting or group.generation != generation:
+                return False
+            beyond = desired > group.desired and desired > self._ceiling(connection, group)
+            if beyond or not group.minimum <= desired <= group.maximum:
+                return False
+            groups.set_desired(connection, group.id, desired, causes.keep(group.causes, cause), now)
+            return True
+
+        return await self._database.write(job)
+
     async def note_launch_failed(self, uid: str, now: datetime) -> tuple[datetime, int]:
         """See the port."""
 
@@ -281,6 +302,7 @@ class SqlLedger:
         clouds = _clouds_of(row, specs)
         if is_whole_truth(row.clouds, row.definition):
             clouds = drained(clouds, [member.cloud for member in rows])
+        policy = None if row.definition is None else _policy(connection, row)
         group = Group(
             uid=row.uid,
             name=row.name,
@@ -300,9 +322,17 @@ class SqlLedger:
             failing_since=row.failing_since,
             crashes={cloud: _crash(written) for cloud, written in row.crashes.items()} if row.crashes else {},
             places=places_of(row.zones, row.settings.get("VPCZoneIdentifier", ""), {spec.cloud for spec in specs}),
+            policy=policy,
+            last_scaled_at=row.last_scaled_at,
+            ceiling=None if policy is None else self._ceiling(connection, row),
         )
         sources, obstacles = self._sources(connection, row, specs)
         return GroupRecord(group, sources, tuple(_instance(instance) for instance in rows), obstacles)
+
+    def _ceiling(self, connection: sa.Connection, group: GroupRow) -> int:
+        """The most that the operator lets the group want, given what the user's other groups want."""
+        others = groups.desired_total(connection, group.user_id) - group.desired
+        return min(self._limits.vms_per_group_max, self._limits.vms_per_user_max - others)
 
     def _sources(
         self, connection: sa.Connection, group: GroupRow, specs: Sequence[LaunchSpecRecord]
@@ -461,6 +491,11 @@ def chef_credential_of(connection: sa.Connection, group: GroupRow) -> str:
     """The name of the Chef credentials with which the VMs of *group* register."""
     tagged = {tag.key: tag.value for tag in tags.of_groups(connection, [group.id]).get(group.id, [])}
     return tagged.get(CHEF_CREDENTIAL) or CREDENTIALS_DEFAULT
+
+
+def _policy(connection: sa.Connection, group: GroupRow) -> SensorPolicy | None:
+    """How a sensor moves the group; only groups of Phantom's dialect have such tags."""
+    return sensor_policy({tag.key: tag.value for tag in tags.of_groups(connection, [group.id]).get(group.id, [])})
 
 
 def _specs_of(connection: sa.Connection, group: GroupRow) -> list[LaunchSpecRecord]:

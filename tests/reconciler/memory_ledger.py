@@ -189,6 +189,20 @@ class MemoryLedger:
         if uid in self.groups:
             self._owe(uid, -count)
 
+    async def scale(self, uid: str, generation: int, desired: int, cause: str, now: datetime) -> bool:
+        """See the port."""
+        await self.step()
+        group = self.groups.get(uid)
+        if group is None or group.deleting or group.generation != generation:
+            return False
+        beyond = group.ceiling is not None and desired > max(group.ceiling, group.desired)
+        if beyond or not group.minimum <= desired <= group.maximum:
+            return False
+        self.change_group(
+            uid, desired=desired, generation=generation + 1, causes=(*group.causes, cause), last_scaled_at=now
+        )
+        return True
+
     async def note_launch_failed(self, uid: str, now: datetime) -> tuple[datetime, int]:
         """See the port."""
         await self.step()

@@ -14,6 +14,7 @@ from backends.cloud import CloudTraits
 from reconciler.accounts import Account
 from reconciler.loop import Reconciler
 from reconciler.model import FailBack, InstanceState, Process, RankedCloud
+from reconciler.sensors import Sensors
 from tests.reconciler import virtual_time
 from tests.reconciler.little_cloud import TRAITS, LittleCloud
 from tests.reconciler.memory_ledger import MemoryLedger
@@ -32,6 +33,7 @@ class World:
         self.sierra = LittleCloud("sierra", virtual_time.now, traits, step=self._step)
         self.clouds = (self.hotel, self.sierra)
         self.known = {cloud.name: Account(cloud.name, cloud, cloud.traits) for cloud in self.clouds}
+        self.sensors: Sensors | None = None
         self.steps_left: int | None = None
         self._tokens = (f"token-{number}" for number in itertools.count(1))
         self._reconciler: Reconciler | None = None
@@ -94,6 +96,7 @@ class World:
             random=Random(1),
             new_token=lambda uid: f"{uid}-{next(self._tokens)}",
             sweep_interval_s=self.sweep_interval_s,
+            sensors=self.sensors,
         )
         self._running = asyncio.create_task(self._reconciler.run())
         await asyncio.sleep(0)

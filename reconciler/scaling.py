@@ -1,0 +1,55 @@
+"""
+Carries out what a group's decision engine says.
+
+Owns: the one place where the reconciler itself changes how many instances a group wants. Does not own: the decision
+(``engines``), or making it true (the rest of the pass).
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler import engines
+from reconciler.ledger import Ledger
+from reconciler.model import GroupRecord
+from reconciler.sensors import Sensors
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Steered:
+    """
+    What came of it: the group as it is now (None: it is gone), why desired stays, and when to decide again.
+
+    *again_at* None: only a change can make a difference.
+    """
+
+    record: GroupRecord | None
+    waiting_on: tuple[str, ...] = ()
+    again_at: datetime | None = None
+
+
+class Scaler:
+    """Asks the engine of each group, in its pass."""
+
+    def __init__(self, ledger: Ledger, sensors: Sensors) -> None:
+        self._ledger = ledger
+        self._sensors = sensors
+
+    async def steer(self, record: GroupRecord, now: datetime) -> Steered:
+        """The group after its engine was heard. A group without a policy costs nothing."""
+        group = record.group
+        if group.policy is None or group.deleting:
+            return Steered(record)
+        readings = await self._sensors.readings(record, now)
+        decision = engines.decide(group, record.instances, readings, now)
+        if isinstance(decision, engines.Hold):
+            waiting_on = () if decision.because is None else (decision.because,)
+            return Steered(record, waiting_on, decision.until)
+        if await self._ledger.scale(group.uid, group.generation, decision.desired, decision.because, now):
+            log.info(
+                "group.scaled", extra={"group_uid": group.uid, "before": group.desired, "desired": decision.desired}
+            )
+        # Changed by us or by somebody else in the meantime: either way, what was read is out of date.
+        return Steered(await self._ledger.read(group.uid))
