@@ -9,7 +9,7 @@ from phantom_gateway import phantom_tags
 from phantom_gateway.group_clouds import clouds_of
 from phantom_gateway.phantom_tags import TagRule
 from protocol.errors import ApiError
-from reconciler.model import FailBack, GroupRecord, RankedCloud
+from reconciler.model import FailBack, GroupRecord, RankedCloud, SensorPolicy, SensorSource, Statistic
 from tests.phantom_gateway.office import Office
 
 OVERFLOW = {"PHANTOM_DEFINITION": "error_overflow_n_preserving"}
@@ -210,7 +210,7 @@ def test_tags_against_the_rules_change_nothing(phantom: Office, tags: dict[str, 
 
 
 def test_sensor_tags_are_kept_and_shown(phantom: Office) -> None:
-    """They act with the JSON API; until then nothing is lost."""
+    """Nothing of what a user wrote is lost, and the group is moved by it from then on."""
     sensors = {
         "monitor_sensors": "load,df.bytes",
         "metric": "load",
@@ -227,6 +227,66 @@ def test_sensor_tags_are_kept_and_shown(phantom: Office) -> None:
 
     shown = {tag["Key"]: tag["Value"] for tag in phantom.group()["Tags"]}
     assert sensors.items() <= shown.items()
+    assert record(phantom).group.policy == SensorPolicy(
+        "load", scale_up_threshold=2.0, scale_down_threshold=0.5, scale_up_by=1, scale_down_by=1, cooldown_s=60
+    )
+    assert phantom.woken == [phantom.uid()]
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        pytest.param({}, None, id="no metric, no policy"),
+        pytest.param({"metric": ""}, None, id="an empty one is none"),
+        pytest.param({"metric": "load"}, SensorPolicy("load"), id="defaults"),
+        pytest.param(
+            {"metric": "queue", "monitor_domain_sensors": "errors, domain:queue"},
+            SensorPolicy("queue", of_group=True),
+            id="a sensor of the domain",
+        ),
+        pytest.param({"metric": "domain:queue"}, SensorPolicy("queue", of_group=True), id="as the web form wrote it"),
+        pytest.param(
+            {"metric": "domain:queue", "domain_sensor_value": "per_vm"},
+            SensorPolicy("queue", of_group=True, per_instance=True),
+            id="a share of it",
+        ),
+        pytest.param(
+            {
+                "metric": "load",
+                "sensor_type": "prometheus",
+                "sample_function": "Maximum",
+                "sample_period": "30",
+                "stale_period": "600",
+                "scale_down_n_vms": "-2",
+            },
+            SensorPolicy(
+                "load",
+                source=SensorSource.PROMETHEUS,
+                statistic=Statistic.MAXIMUM,
+                sample_period_s=30,
+                stale_s=600,
+                scale_down_by=2,
+            ),
+            id="everything else",
+        ),
+    ],
+)
+def test_sensor_tags_make_a_policy(tags: dict[str, str], expected: SensorPolicy | None) -> None:
+    """The same keys mean the same for every definition; without a definition they are a user's own."""
+    assert phantom_tags.sensor_policy({"PHANTOM_DEFINITION": "error_overflow_n_preserving", **tags}) == expected
+    assert phantom_tags.sensor_policy({"PHANTOM_DEFINITION": "sensor_engine", **tags}) == expected
+    assert phantom_tags.sensor_policy(tags) is None
+
+
+def test_a_sensor_does_not_go_beyond_the_operators_ceilings(phantom: Office) -> None:
+    """What no request goes beyond, no policy goes beyond: the group knows, and the ledger refuses."""
+    phantom.call("CreateOrUpdateTags", Tags=tagged({"metric": "load", "maximum_vms": "500"}))
+    before = record(phantom).group
+    scale = phantom.ledger.scale
+
+    assert before.ceiling == 100
+    assert not asyncio.run(scale(before.uid, before.generation, 101, "more", phantom.now))
+    assert asyncio.run(scale(before.uid, before.generation, 100, "more", phantom.now))
 
 
 def test_an_ordinary_group_may_name_its_clouds(office: Office) -> None:

@@ -414,6 +414,24 @@ class LedgerContract:
         assert await seed.activities("g-1") != []
         assert not await ledger.remove_group("g-1", NOW)
 
+    async def test_a_sensor_moves_desired_as_a_user_would(self, ledger: Ledger, seed: Seeder) -> None:
+        """The number, its cause, its time and a new generation; within bounds, and for its generation only."""
+        await seed.add_group("g-1", "web", 1, 4, 2)
+
+        assert await ledger.scale("g-1", 1, 3, "because of load", LATER)
+        assert not await ledger.scale("g-1", 1, 4, "of an older generation", LATER)
+        assert not await ledger.scale("g-1", 2, 5, "above the maximum", LATER)
+        assert not await ledger.scale("g-1", 2, 0, "below the minimum", LATER)
+        assert not await ledger.scale("g-0", 1, 1, "no such group", LATER)
+
+        record = await ledger.read("g-1")
+        assert record is not None
+        group = record.group
+        assert (group.desired, group.generation, group.last_scaled_at) == (3, 2, LATER)
+        assert group.causes[-1] == "because of load"
+        await seed.mark_deleting("g-1")
+        assert not await ledger.scale("g-1", 3, 2, "on its way out", LATER)
+
     async def test_what_a_group_waits_for_can_be_noted(self, ledger: Ledger, seed: Seeder) -> None:
         """A note about a group that has just gone is no error."""
         await seed.add_group("g-1", "web", 0, 10, 1)
