@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from phantom_gateway.records.prepared import Prepared
-from phantom_gateway.records.tables import EPOCH, groups, sensor_rollups, sensor_series
+from phantom_gateway.records.tables import EPOCH, groups, instances, sensor_rollups, sensor_series
 
 GROUP_ITSELF = 0
 """The instance key of a series that belongs to the group as a whole; no instance has it."""
@@ -322,3 +322,42 @@ def _drop(connection: sa.Connection, ids: list[int]) -> None:
 
 def _minute(row: tuple[Any, ...]) -> Minute:
     return Minute(SeriesName(*row[:3]), *row[3:])
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One instance, as far as samples have to be told apart: whose it is, and the names that its host may have."""
+
+    user_id: int
+    group_uid: str
+    instance_key: int
+    names: tuple[str, ...]
+
+
+_PLACES = Prepared(
+    sa.select(
+        instances.c.user_id,
+        groups.c.uid,
+        instances.c.id,
+        instances.c.instance_id,
+        instances.c.machine_id,
+        instances.c.private_ip,
+        instances.c.public_ip,
+    )
+    .join(groups, groups.c.id == instances.c.group_id)
+    .where(instances.c.machine_id.is_not(None), instances.c.state != "Terminating")
+)
+_GROUPS = Prepared(sa.select(groups.c.user_id, groups.c.uid, groups.c.name).where(sa.not_(groups.c.deleting)))
+
+
+def places(connection: sa.Connection) -> list[Place]:
+    """Every instance that has a machine and is not on its way out."""
+    return [
+        Place(row[0], row[1], row[2], tuple(dict.fromkeys(name for name in row[3:] if name)))
+        for row in _PLACES.rows(connection)
+    ]
+
+
+def living_groups(connection: sa.Connection) -> list[tuple[int, str, str]]:
+    """(user id, uid, name) of every group that is not being deleted."""
+    return [(row[0], row[1], row[2]) for row in _GROUPS.rows(connection)]

@@ -39,6 +39,7 @@ USER_COLUMNS = (
 """What makes a User of a row, in its order."""
 _BY_KEY = Prepared(sa.select(*USER_COLUMNS).where(users.c.access_key_id == sa.bindparam("access_key_id")))
 _BY_NAME = Prepared(sa.select(*USER_COLUMNS).where(users.c.name == sa.bindparam("name")))
+_BY_ID = Prepared(sa.select(*USER_COLUMNS).where(users.c.id == sa.bindparam("user_id")))
 _ALL = Prepared(sa.select(*USER_COLUMNS).order_by(users.c.name))
 
 
@@ -51,6 +52,12 @@ def by_access_key(connection: sa.Connection, access_key_id: str) -> User | None:
 def by_name(connection: sa.Connection, name: str) -> User | None:
     """The user called *name*, or None."""
     row = _BY_NAME.first(connection, {"name": name})
+    return None if row is None else User(*row)
+
+
+def by_id(connection: sa.Connection, user_id: int) -> User | None:
+    """The user with this id, or None."""
+    row = _BY_ID.first(connection, {"user_id": user_id})
     return None if row is None else User(*row)
 
 

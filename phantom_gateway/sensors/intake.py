@@ -1,0 +1,193 @@
+"""
+From points to memory and records: whether each counts, whose it is, and when it is written.
+
+Owns: the rules of what counts, the counters of what does not, and the regular jobs: writing, looking who is there, and
+waking groups. Does not own: sockets, credentials (``senders``), or the sums (``memory``).
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+
+from phantom_gateway.records import sensors
+from phantom_gateway.records.sensors import Rollup
+from phantom_gateway.records.session import Connection, Database, RecordsUnavailable
+from phantom_gateway.sensors.census import Census, NoTarget, Target, taken
+from phantom_gateway.sensors.memory import Memory
+
+log = logging.getLogger(__name__)
+
+OLDEST = timedelta(hours=1)
+"""Samples older than this are dropped: a sender keeps some minutes back when it cannot send, not hours."""
+
+AHEAD = timedelta(minutes=2)
+"""Samples further in the future are dropped: clocks of VMs that nobody sets are off by seconds, or by years."""
+
+WRITE_EVERY_S = 5.0
+"""Lower: more commits. Higher: a crash loses more, and what is shown is older. Groups are moved from memory anyway."""
+
+WRITE_SIZE = 50
+"""Series in one transaction: some 2 ms, in which no request is answered."""
+
+CENSUS_S_MIN = 2.0
+"""A host that is unknown is looked for again after this; a new VM's first samples may come before."""
+
+CENSUS_S_MAX = 30.0
+"""An instance that is gone has no data after this. Each look costs a millisecond per hundred instances."""
+
+WAKE_EVERY_S = 5.0
+"""A group gets a pass for news of its sensor this often at the most, as often as the original decided."""
+
+SUMMARY_EVERY_S = 300.0
+"""How often the counters are logged, when anything was counted."""
+
+
+class Intake:
+    """Takes points for everybody. *now* is the clock, *wake* asks for a pass of a group."""
+
+    def __init__(
+        self,
+        database: Database,
+        now: Callable[[], datetime],
+        wake: Callable[[str], None],
+        series_per_user_max: int,
+    ) -> None:
+        self._database = database
+        self._now = now
+        self._wake = wake
+        self._series_per_user_max = series_per_user_max
+        self.memory = Memory(series_per_user_max)
+        self.counts: Counter[str] = Counter()
+        """``taken``, and why points were dropped, since the start."""
+        self.census = Census()
+        self.census_number = 0
+        """Grows with every look; what was found in an older census may be another's by now."""
+        self._looked_at_s = float("-inf")
+        self._looking = asyncio.Lock()
+        self._waking: dict[str, asyncio.TimerHandle] = {}
+        self._woken_at_s: dict[str, float] = {}
+        self._is_wanted = asyncio.Event()
+
+    async def run(self) -> None:
+        """Never returns; what came in is written, hosts are known, and counters are logged."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._write_forever())
+                tasks.create_task(self._look_forever())
+                tasks.create_task(self._tell_forever())
+        finally:
+            for timer in self._waking.values():
+                timer.cancel()
+
+    async def find(self, tags: Mapping[str, str], user_id: int | None) -> Target:
+        """What a point with these tags is about; see :meth:`Census.find`. Raises NoTarget, RecordsUnavailable."""
+        try:
+            return self.census.find(tags, user_id)
+        except NoTarget:
+            if not await self.look(CENSUS_S_MIN):
+                raise
+        return self.census.find(tags, user_id)
+
+    async def look(self, age_s_max: float = 0.0) -> bool:
+        """True when the census was older than *age_s_max* and is a new one now. Raises RecordsUnavailable."""
+        self._is_wanted.set()
+        async with self._looking:
+            loop = asyncio.get_running_loop()
+            if loop.time() - self._looked_at_s < age_s_max:
+                return False
+            self.census = await self._database.read(_census)
+            self.census_number += 1
+            self._looked_at_s = loop.time()
+            return True
+
+    def take(self, target: Target, metric: str, at_s: float, value: float, now_s: float) -> str | None:
+        """None when the sample counts; else why it does not, in the word that it is counted by."""
+        if not now_s - OLDEST.total_seconds() <= at_s <= now_s + AHEAD.total_seconds():
+            return "too_old" if at_s < now_s else "in_the_future"
+        # A clock that is a little ahead must not make a value fresh for longer than others.
+        if not self.memory.add(target, metric, min(at_s, now_s), value):
+            return "no_room"
+        self.counts["taken"] += 1
+        if self.memory.is_watched(target, metric):
+            self.wake(target.group_uid)
+        return None
+
+    def wake(self, group_uid: str) -> None:
+        """Nothing; the group gets a pass now, or as soon as ``WAKE_EVERY_S`` have passed since the last."""
+        if group_uid in self._waking:
+            return
+        loop = asyncio.get_running_loop()
+        due_s = self._woken_at_s.get(group_uid, float("-inf")) + WAKE_EVERY_S
+        if due_s <= loop.time():
+            self._wake_now(group_uid)
+        else:
+            self._waking[group_uid] = loop.call_at(due_s, self._wake_now, group_uid)
+
+    async def write(self) -> None:
+        """Nothing; what came in is in the records. What cannot be written is dropped, counted and told."""
+        batch: list[Rollup] = []
+        for rollup in self.memory.drain():
+            batch.append(rollup)
+            if len(batch) == WRITE_SIZE:
+                await self._write_batch(batch)
+                batch = []
+        if batch:
+            await self._write_batch(batch)
+        self.memory.forget_idle(self._now())
+
+    def forget(self, group_uid: str) -> None:
+        """Nothing; the group is gone."""
+        self.memory.forget_group(group_uid)
+        self._woken_at_s.pop(group_uid, None)
+
+    def _wake_now(self, group_uid: str) -> None:
+        self._waking.pop(group_uid, None)
+        self._woken_at_s[group_uid] = asyncio.get_running_loop().time()
+        self._wake(group_uid)
+
+    async def _write_forever(self) -> None:
+        while True:
+            await asyncio.sleep(WRITE_EVERY_S)
+            await self.write()
+
+    async def _write_batch(self, batch: list[Rollup]) -> None:
+        job = partial(sensors.add, rollups=batch, series_per_user_max=self._series_per_user_max, now=self._now())
+        try:
+            refused = await self._database.write(job)
+        except RecordsUnavailable as unavailable:
+            self.counts["unwritten"] += len(batch)
+            log.warning("sensors.not_written", extra={"minutes": len(batch), "reason": str(unavailable)})
+            return
+        if refused:
+            self.counts["no_room"] += refused
+        # Requests that came meanwhile go first: this is not urgent.
+        await asyncio.sleep(0)
+
+    async def _look_forever(self) -> None:
+        """Never returns; from the first sample on, who is there is looked up now and then."""
+        await self._is_wanted.wait()
+        while True:
+            await asyncio.sleep(CENSUS_S_MAX)
+            try:
+                await self.look(CENSUS_S_MAX)
+            except RecordsUnavailable as unavailable:
+                log.warning("sensors.no_census", extra={"reason": str(unavailable)})
+                continue
+            for uid in set(self.memory.watched()) - set(self.census.group_names):
+                self.forget(uid)
+
+    async def _tell_forever(self) -> None:
+        before: Counter[str] = Counter()
+        while True:
+            await asyncio.sleep(SUMMARY_EVERY_S)
+            news = self.counts - before
+            if news:
+                log.info("sensors.counted", extra={**news, "series": len(self.memory), "over_s": SUMMARY_EVERY_S})
+            before = self.counts.copy()
+
+
+def _census(connection: Connection) -> Census:
+    return taken(sensors.places(connection), sensors.living_groups(connection))
