@@ -38,9 +38,10 @@ from phantom_gateway.operations.fragments import FragmentCache
 from phantom_gateway.operations.http_api import all_endpoints
 from phantom_gateway.operations.http_api.call import PREFIX
 from phantom_gateway.probes import Probes
-from phantom_gateway.records import activities, tokens
+from phantom_gateway.records import activities, sensors, tokens
 from phantom_gateway.records.ledger import SqlLedger
 from phantom_gateway.records.session import RecordsUnavailable
+from phantom_gateway.sensing import Sensing
 from protocol.paging import PageTokens
 from reconciler.loop import Reconciler
 
@@ -48,6 +49,9 @@ log = logging.getLogger(__name__)
 
 PRUNE_EVERY_S = 3_600.0
 """Activities and tokens of long ago are dropped this often; a few hours more or less make no difference to anyone."""
+
+PRUNE_PAUSE_S = 0.05
+"""Between two transactions that prune sensors: nobody waits for them, and everybody else goes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,18 @@ class Running:
     clouds: Mapping[str, Cloud]
     """The operator's."""
     accounts: GatewayAccounts
+    sensor_port: int | None = None
+    """Of the receiver of samples; None without one."""
+
+
+class _Wakes:
+    """Wakes groups once there is a reconciler, which is made after those who wake it."""
+
+    to: Callable[[str], None] | None = None
+
+    def __call__(self, uid: str) -> None:
+        if self.to is not None:
+            self.to(uid)
 
 
 async def run(config: Config, environ: Mapping[str, str], announce: Callable[[str], None]) -> None:
@@ -78,6 +94,8 @@ async def _serve_until(
     async with serving(config, environ) as running:
         scheme = "https" if config.server.tls_certificate else "http"
         announce(f"Phantom Gateway serves on {scheme}://{config.server.host}:{running.port}")
+        if running.sensor_port is not None:
+            announce(f"sensors: {config.sensors.host}:{running.sensor_port}")
         announce(f"state: {config.state_directory}   clouds: {', '.join(config.clouds)}")
         await stop.wait()
         log.info("gateway.stopping")
@@ -102,6 +120,8 @@ async def serving(
     check_clouds_in_use(installation)
     clouds = clouds_of(config, installation.gateway_id, clock.now)
     accounts = GatewayAccounts(installation, clouds, clock.now, own_cloud_of)
+    wakes = _Wakes()
+    sensing = Sensing(config, installation, clock.now, wakes, lambda _connection, _token, _now: None)
     ledger = SqlLedger(installation.database, installation.keyring, _new_id, config.limits)
     reconciler = Reconciler(
         ledger=ledger,
@@ -112,10 +132,12 @@ async def serving(
         gateway_id=installation.gateway_id,
         sweep_interval_s=config.reconciler.sweep_interval_s,
         workers=config.reconciler.workers,
+        sensors=sensing.sensors,
     )
+    wakes.to = reconciler.wake
     logins = Logins()
     ports: list[int] = []
-    app = _application(config, installation, reconciler, accounts, logins, ports)
+    app = _application(config, installation, reconciler, accounts, logins, ports, sensing)
     try:
         await accounts.refresh()
         async with asyncio.TaskGroup() as loops:
@@ -123,11 +145,15 @@ async def serving(
                 loops.create_task(reconciler.run()),
                 loops.create_task(_prune_forever(installation)),
                 loops.create_task(_follow_accounts(accounts, reconciler.wake)),
+                *sensing.start(loops),
             ]
-            async with listening(app, config.server.host, config.server.port, _tls(config)) as port:
+            async with (
+                sensing.receiving() as sensor_port,
+                listening(app, config.server.host, config.server.port, _tls(config)) as port,
+            ):
                 ports.append(port)
                 log.info("gateway.serving", extra={"port": port, "clouds": list(clouds)})
-                yield Running(port, installation, reconciler, clouds, accounts)
+                yield Running(port, installation, reconciler, clouds, accounts, sensor_port)
             await reconciler.close()
             for task in tasks:
                 task.cancel()
@@ -146,8 +172,9 @@ def _application(
     accounts: GatewayAccounts,
     logins: Logins,
     ports: list[int],
+    sensing: Sensing,
 ) -> web.Application:
-    """The routes: status, the JSON door below its prefix, and the AWS door for every other path."""
+    """The routes: status, samples, the JSON door below its prefix, and the AWS door for every other path."""
     house = House(
         region=config.server.region,
         clouds=tuple(config.clouds),
@@ -185,6 +212,7 @@ def _application(
     app.router.add_get("/healthz", status.healthz)
     app.router.add_get("/readyz", status.readyz)
     app.router.add_route("*", PREFIX + ANYTHING_BELOW, http_api.__call__)
+    sensing.door.routes(app)
     app.router.add_route("*", "/{tail:.*}", query.__call__)
     return app
 
@@ -205,9 +233,18 @@ async def _prune_forever(installation: Installation) -> None:
             for what, prune in (("activities", activities.prune), ("tokens", tokens.prune)):
                 dropped = await installation.database.write(partial(prune, now=clock.now()))
                 log.debug("records.pruned", extra={"what": what, "dropped": dropped})
+            await _prune_sensors(installation)
         except RecordsUnavailable as unavailable:
             log.warning("records.not_pruned", extra={"reason": str(unavailable)})
         await asyncio.sleep(PRUNE_EVERY_S)
+
+
+async def _prune_sensors(installation: Installation) -> None:
+    """Nothing; old minutes of sensors are dropped, a few series in each transaction. Raises RecordsUnavailable."""
+    after: int | None = 0
+    while after is not None:
+        _, after = await installation.database.write(partial(sensors.prune, now=clock.now(), after=after))
+        await asyncio.sleep(PRUNE_PAUSE_S)
 
 
 async def _follow_accounts(accounts: GatewayAccounts, wake: Callable[[str], None]) -> None:

@@ -21,6 +21,7 @@ from phantom_gateway.config.schema import (
     ServerSettings,
     UserSettings,
 )
+from phantom_gateway.config.sensor_settings import MonitorSettings, SensorsSettings
 
 __all__ = [
     "CONFIG_VARIABLE",
@@ -32,8 +33,10 @@ __all__ = [
     "Limits",
     "LocalCloudSettings",
     "LocalImageSettings",
+    "MonitorSettings",
     "Problem",
     "ReconcilerSettings",
+    "SensorsSettings",
     "ServerSettings",
     "UserSettings",
     "load",

@@ -5,7 +5,12 @@ Owns: that text, read like any other file. Does not own the user that the first 
 """
 
 EMBEDDED = """\
-# Four clouds of processes on this machine, reachable from it alone.
+# Four clouds of processes on this machine, reachable from it alone. What they measure needs no password: there is one
+# user. When something else has the port already, the gateway does without.
+
+[sensors]
+port = 4242
+anonymous = true
 
 [clouds.hotel]
 kind = "local"

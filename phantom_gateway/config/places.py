@@ -53,8 +53,13 @@ def is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class EndpointUrl:
-    """Where a cloud is asked. Shown back only in parts: a URL may hold a password."""
+    """
+    Where a cloud, or another system, is asked. Shown back only in parts: a URL may hold a password.
 
+    *instead* is what to do in the place of writing a password into it.
+    """
+
+    instead: str = "give access_key_id and secret_access_key"
     words: str = "string"
     limits: str = "http:// or https://, a host, and where needed a port and a path"
 
@@ -72,7 +77,7 @@ class EndpointUrl:
         if url.scheme not in {"http", "https"}:
             raise Wrong(f"must begin with http:// or https://; for example {_EXAMPLE_URL}")
         if url.username is not None or url.password is not None:
-            raise Wrong("must not hold a user or a password; give access_key_id and secret_access_key")
+            raise Wrong(f"must not hold a user or a password; {self.instead}")
         if url.query or url.fragment or "?" in value or "#" in value:
             raise Wrong("must end with its path, without '?' and '#'")
         if port == 0 or not _is_host(host):

@@ -36,6 +36,7 @@ from phantom_gateway.config.schema import (
     ServerSettings,
     UserSettings,
 )
+from phantom_gateway.config.sensor_settings import MonitorSettings, SensorsSettings
 from phantom_gateway.names import CLOUD_NAME_RULE, is_cloud_name
 
 CONFIG_VARIABLE = "PHANTOM_GATEWAY_CONFIG"
@@ -50,7 +51,8 @@ _SECTIONS: Mapping[str, type] = {
     "reconciler": ReconcilerSettings,
     "limits": Limits,
 }
-_TOP_TABLES = (*_SECTIONS, "users", "clouds")
+_MONITORS = ("opentsdb", "prometheus")
+_TOP_TABLES = (*_SECTIONS, "sensors", "users", "clouds")
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -121,6 +123,7 @@ class _Reader:
         """The whole configuration. Raises ConfigError with every problem."""
         top = self._values(Config, {k: v for k, v in self._raw.items() if k not in _TOP_TABLES}, (), also=_TOP_TABLES)
         sections = {name: self._values(table, self._table((name,)), (name,)) for name, table in _SECTIONS.items()}
+        sensors = self._sensors()
         users = self._users()
         clouds = {name: self._cloud(raw, ("clouds", name)) for name, raw in self._clouds().items()}
         self._check_server(sections["server"])
@@ -134,6 +137,7 @@ class _Reader:
             source=path,
             **top,
             **{name: table(**sections[name]) for name, table in _SECTIONS.items()},
+            sensors=SensorsSettings(**sensors),
             users=tuple(UserSettings(**user) for user in users),
             clouds={name: cloud for name, cloud in clouds.items() if cloud is not None},
         )
@@ -189,6 +193,25 @@ class _Reader:
         header = ".".join(str(part) for part in path)
         self._wrong(path, f"must be a table, not {kind_of(found)}; write [{header}] on a line of its own")
         return None
+
+    def _sensors(self) -> dict[str, Any]:
+        """What the tables of sensors say, as far as it is right."""
+        raw = self._table(("sensors",)) or {}
+        own = {key: value for key, value in raw.items() if key not in _MONITORS}
+        values = self._values(SensorsSettings, own, ("sensors",), _MONITORS)
+        host = values.get("host", SensorsSettings().host)
+        if not (values.get("insecure", False) or is_loopback(host)):
+            self._wrong(
+                ("sensors", "host"),
+                f"{shown(host)} can be reached from other machines, and passwords travel readable; "
+                "write insecure = true, or keep to loopback",
+            )
+        for name in _MONITORS:
+            before = len(self._problems)
+            if name in raw:
+                monitor = self._values(MonitorSettings, self._table(("sensors", name)), ("sensors", name))
+                values[name] = MonitorSettings(**monitor) if len(self._problems) == before else None
+        return values
 
     def _users(self) -> list[dict[str, Any]]:
         """What the users' tables say, each as far as it is right."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from phantom_gateway.config import kinds, places
 from phantom_gateway.config.cloud_kinds import CLOUD_TABLES, CloudSettings, LocalImageSettings
 from phantom_gateway.config.keys import about
+from phantom_gateway.config.sensor_settings import MonitorSettings, SensorsSettings
 from phantom_gateway.names import CLOUD_NAME_RULE
 from phantom_gateway.secret import Secret
 
@@ -233,6 +234,7 @@ class Config:
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     reconciler: ReconcilerSettings = field(default_factory=ReconcilerSettings)
     limits: Limits = field(default_factory=Limits)
+    sensors: SensorsSettings = field(default_factory=SensorsSettings)
     users: tuple[UserSettings, ...] = ()
     clouds: Mapping[str, CloudSettings] = field(default_factory=dict)
     """By name, in the order of the file."""
@@ -264,6 +266,9 @@ TABLES: Mapping[str, type] = {
     "[database]": DatabaseSettings,
     "[reconciler]": ReconcilerSettings,
     "[limits]": Limits,
+    "[sensors]": SensorsSettings,
+    "[sensors.opentsdb]": MonitorSettings,
+    "[sensors.prometheus]": MonitorSettings,
     "[[users]]": UserSettings,
     **{f'[clouds.NAME] kind = "{kind}"': table for kind, table in CLOUD_TABLES.items()},
     '[clouds.NAME.images."IMAGE"]': LocalImageSettings,

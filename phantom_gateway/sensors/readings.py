@@ -1,0 +1,83 @@
+"""
+What sensors say, for the reconciler: implements :class:`reconciler.sensors.Sensors`.
+
+Owns: which source a policy means. Does not own: the sources.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from phantom_gateway.records import sensors, users
+from phantom_gateway.records.sensors import GROUP_ITSELF
+from phantom_gateway.records.session import Database
+from phantom_gateway.records.tables import EPOCH
+from phantom_gateway.sensors.census import Target
+from phantom_gateway.sensors.intake import CENSUS_S_MAX, Intake
+from phantom_gateway.sensors.memory import latest_reading
+from phantom_gateway.sensors.monitors import Subject
+from phantom_gateway.sensors.polling import Poller
+from reconciler.model import GroupRecord, InstanceState, Reading, Readings, SensorPolicy, SensorSource
+
+
+class GatewaySensors:
+    """Reads what was sent to the gateway, and what other monitoring systems said. *pollers* may lack any source."""
+
+    def __init__(self, database: Database, intake: Intake, pollers: Mapping[SensorSource, Poller]) -> None:
+        self._database = database
+        self._intake = intake
+        self._pollers = pollers
+
+    async def readings(self, record: GroupRecord, now: datetime) -> Readings:
+        """See the port."""
+        policy = record.group.policy
+        assert policy is not None
+        poller = self._pollers.get(policy.source)
+        if poller is not None:
+            self._intake.memory.watch(record.group.uid, None)
+            return poller.readings(record)
+        if policy.source is SensorSource.PROMETHEUS:
+            return Readings(trouble="no Prometheus is configured, in [sensors.prometheus]")
+        return await self._received(record, policy, now)
+
+    async def _received(self, record: GroupRecord, policy: SensorPolicy, now: datetime) -> Readings:
+        """What was sent here. What came before the last start is known by its last value."""
+        group, memory = record.group, self._intake.memory
+        memory.watch(group.uid, policy)
+        serving = [i.key for i in record.instances if i.state is InstanceState.IN_SERVICE]
+        keys = [GROUP_ITSELF] if policy.of_group else serving
+        found = {key: memory.reading(Target(group.user_id, group.uid, key), policy, now) for key in keys}
+        if any(reading is None for reading in found.values()):
+            stored = await self._database.read(lambda connection: sensors.latest(connection, group.uid, policy.metric))
+            for key, reading in found.items():
+                if reading is None and key in stored:
+                    value, at = stored[key]
+                    found[key] = latest_reading(policy, value, (at - EPOCH).total_seconds())
+        known = {key: reading for key, reading in found.items() if reading is not None}
+        return Readings(_without_group(known), known.get(GROUP_ITSELF))
+
+
+class Subjects:
+    """What there is to ask other monitoring systems about a group."""
+
+    def __init__(self, database: Database, intake: Intake) -> None:
+        self._database = database
+        self._intake = intake
+
+    async def __call__(self, record: GroupRecord) -> Subject:
+        """The names of the group, its user and its instances' hosts. Raises RecordsUnavailable."""
+        group = record.group
+        assert group.policy is not None
+        await self._intake.look(CENSUS_S_MAX / 2)
+        serving = {i.key for i in record.instances if i.state is InstanceState.IN_SERVICE}
+        places = [place for key, place in self._intake.census.places.items() if key in serving]
+        user = await self._database.read(lambda connection: users.by_id(connection, group.user_id))
+        return Subject(
+            policy=group.policy,
+            hosts={name.lower(): place.instance_key for place in places for name in place.names},
+            domains=(group.uid, group.name),
+            users=() if user is None else (user.access_key_id, user.name),
+        )
+
+
+def _without_group(known: Mapping[int, Reading]) -> dict[int, Reading]:
+    return {key: reading for key, reading in known.items() if key != GROUP_ITSELF}
