@@ -56,7 +56,8 @@ class Receiver:
         self._senders = senders
         self._http = http
         self._now = now
-        self._open: set[asyncio.BaseTransport] = set()
+        self._open: set[asyncio.Transport] = set()
+        self._talks: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def listening(self, host: str, port: int) -> AsyncIterator[int]:
@@ -67,10 +68,14 @@ class Receiver:
             yield server.sockets[0].getsockname()[1]
         finally:
             server.close()
+            talks = list(self._talks)
+            for talk in talks:
+                talk.cancel()
             for transport in list(self._open):
-                transport.close()
+                transport.abort()
+            await asyncio.gather(*talks, return_exceptions=True)
 
-    def admits(self, transport: asyncio.BaseTransport) -> bool:
+    def admits(self, transport: asyncio.Transport) -> bool:
         """True when there is room for this connection; it is counted from now on."""
         if len(self._open) >= CONNECTIONS_MAX:
             self._intake.counts["connections_refused"] += 1
@@ -78,7 +83,7 @@ class Receiver:
         self._open.add(transport)
         return True
 
-    def forget(self, transport: asyncio.BaseTransport) -> None:
+    def forget(self, transport: asyncio.Transport) -> None:
         """Nothing; the connection is gone."""
         self._open.discard(transport)
 
@@ -93,6 +98,9 @@ class Receiver:
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Nothing, once the sender has gone or was sent away."""
         talk = Conversation(self._intake, self._senders, on_loopback=on_loopback(writer.transport))
+        task = asyncio.current_task()
+        assert task is not None
+        self._talks.add(task)
         loop = asyncio.get_running_loop()
         rest, due_s = b"", loop.time() + IDLE_S_MAX
         try:
@@ -119,6 +127,8 @@ class Receiver:
         except ConnectionError:
             log.debug("sensors.sender_lost")
         finally:
+            self._talks.discard(task)
+            assert isinstance(writer.transport, asyncio.Transport)
             self.forget(writer.transport)
             writer.close()
             loop.call_later(CLOSING_S_MAX, writer.transport.abort)
