@@ -7,11 +7,11 @@ Owns: the one place where the reconciler itself changes how many instances a gro
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reconciler import engines
 from reconciler.ledger import Ledger
-from reconciler.model import GroupRecord
+from reconciler.model import GroupRecord, Readings, SensorPolicy
 from reconciler.sensors import Sensors
 
 log = logging.getLogger(__name__)
@@ -46,10 +46,18 @@ class Scaler:
         decision = engines.decide(group, record.instances, readings, now)
         if isinstance(decision, engines.Hold):
             waiting_on = () if decision.because is None else (decision.because,)
-            return Steered(record, waiting_on, decision.until)
+            return Steered(record, waiting_on, decision.until or _silent_from(group.policy, readings, now))
         if await self._ledger.scale(group.uid, group.generation, decision.desired, decision.because, now):
             log.info(
                 "group.scaled", extra={"group_uid": group.uid, "before": group.desired, "desired": decision.desired}
             )
         # Changed by us or by somebody else in the meantime: either way, what was read is out of date.
         return Steered(await self._ledger.read(group.uid))
+
+
+def _silent_from(policy: SensorPolicy, readings: Readings, now: datetime) -> datetime | None:
+    """When there will be no data, unless more comes; None when there is none now. Then people want to be told."""
+    known = [*readings.of_instances.values(), *([readings.of_group] if readings.of_group else [])]
+    newest = max((reading.at for reading in known), default=None)
+    silent_from = None if newest is None else newest + timedelta(seconds=policy.stale_s + 1)
+    return silent_from if silent_from is not None and silent_from > now else None

@@ -59,13 +59,14 @@ CLOUDS = ("hotel", "sierra", "foxtrot", "alamo")
 class Gateway:
     """One gateway under test. *state* outlives kills; ``stop`` ends its VMs too."""
 
-    def __init__(self, directory: Path, *, top: str = "", clouds: tuple[str, ...] = CLOUDS) -> None:
+    def __init__(self, directory: Path, *, top: str = "", sections: str = "", clouds: tuple[str, ...] = CLOUDS) -> None:
         self.directory = directory
         self.state = directory / "state"
         self.config = directory / "phantom.toml"
         self.log = directory / "gateway.log"
         self.port = 0
         self._top = top
+        self._sections = sections
         self._clouds = clouds
         self._process: subprocess.Popen[str] | None = None
 
@@ -180,7 +181,8 @@ class Gateway:
             secret=SECRET_ACCESS_KEY,
             password=PASSWORD,
         )
-        self.config.write_text(text + "".join(CLOUD.format(name=name) for name in self._clouds), encoding="utf-8")
+        clouds = "".join(CLOUD.format(name=name) for name in self._clouds)
+        self.config.write_text(text + clouds + self._sections, encoding="utf-8")
 
     def _gateway_id(self) -> str:
         import sqlite3

@@ -76,7 +76,7 @@ async def test_after_a_start_the_last_values_are_known(station: Station) -> None
     await station.sensing.intake.write()
     again = Sensing(
         station.sensing._config,
-        Installation(config, station.office.database, station.office.keyring, "gw", b""),
+        Installation(station.sensing._config, station.office.database, station.office.keyring, "gw", b""),
         lambda: station.office.now,
         station.woken.append,
         lambda _connection, _token, _now: None,
