@@ -111,17 +111,17 @@ def pause(seconds: float) -> None:
     threading.Event().wait(seconds)
 
 
-def write_config(directory: Path) -> Path:
-    """The file of a configuration whose state is in *directory*."""
+def write_config(directory: Path, sections: str = "") -> Path:
+    """The file of a configuration whose state is in *directory*; *sections* are added to it."""
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / "phantom.toml"
-    file.write_text(CONFIG.format(state=directory / "state"), encoding="utf-8")
+    file.write_text(CONFIG.format(state=directory / "state") + sections, encoding="utf-8")
     return file
 
 
-def start_gateway(directory: Path, *flags: str) -> Server:
-    """The gateway with clouds in memory."""
-    config = write_config(directory)
+def start_gateway(directory: Path, *flags: str, sections: str = "") -> Server:
+    """The gateway with clouds in memory; *sections* are added to its configuration."""
+    config = write_config(directory, sections)
     return _start("ours", [sys.executable, "-m", "bench.gateway", str(config), *flags], directory)
 
 
