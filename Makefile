@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLIENTS := .venv-clients
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check format bench manual clients clean
+.PHONY: help setup run demo test check format bench manual clients prometheus clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ $(CLIENTS)/installed: $(addprefix tests/clients/,$(CLIENT_LISTS))
 setup: $(VENV)/installed-tests ## Install everything for development
 
 clients: $(CLIENTS)/installed ## Install the real clients that the tests drive
+
+prometheus: ## Install Debian's Prometheus, which one test asks (without it, the test is skipped)
+	apt-get install -y -qq --no-install-recommends prometheus
 
 run: $(VENV)/installed ## Serve on 127.0.0.1:8445 with the embedded default: SQLite, four local clouds
 	@$(BIN)/phantom-gateway serve

@@ -129,31 +129,31 @@ class Prometheus:
         """See the protocol."""
         policy = subject.policy
         if policy.of_group:
-            rows = await self._vector(session, policy, [("domain", "|".join(map(re.escape, subject.domains)))], now)
+            rows = await self._vector(
+                session, policy, [f"domain=~{_quoted('|'.join(map(re.escape, subject.domains)))}"], now
+            )
             mine = [reading for labels, reading in rows if labels.get("user", subject.users[0]) in subject.users]
             return Found({}, _average(mine))
         by_key: dict[int, list[Reading]] = {}
         for hosts in _parts(subject.hosts):
             either = "|".join(map(re.escape, hosts))
-            matchers = [("host", either), ("instance", f"({either})(:[0-9]+)?")]
+            # Who exports for others says so in the label host; the address is then only that of the exporter.
+            matchers = [f"host=~{_quoted(either)}", f'host="",instance=~{_quoted(f"({either})(:[0-9]+)?")}']
             for labels, reading in await self._vector(session, policy, matchers, now):
-                names = (labels.get("host", ""), re.sub(r":[0-9]+$", "", labels.get("instance", "")))
-                key = next((subject.hosts[name.lower()] for name in names if name.lower() in subject.hosts), None)
+                name = labels.get("host") or re.sub(r":[0-9]+$", "", labels.get("instance", ""))
+                key = subject.hosts.get(name.lower())
                 if key is not None:
                     by_key.setdefault(key, []).append(reading)
         readings = {key: _average(found) for key, found in by_key.items()}
         return Found({key: reading for key, reading in readings.items() if reading is not None})
 
     async def _vector(
-        self, session: aiohttp.ClientSession, policy: SensorPolicy, matchers: Sequence[tuple[str, str]], now: datetime
+        self, session: aiohttp.ClientSession, policy: SensorPolicy, matchers: Sequence[str], now: datetime
     ) -> list[tuple[dict[str, str], Reading]]:
         """The labels and the value of every series of the metric that any of *matchers* matches."""
         over = _PROMETHEUS_FUNCTIONS[policy.statistic]
         period = f"[{max(1, round(policy.sample_period_s))}s]"
-        query = " or ".join(
-            f"{over}({{__name__={_quoted(policy.metric)},{label}=~{_quoted(pattern)}}}{period})"
-            for label, pattern in matchers
-        )
+        query = " or ".join(f"{over}({{__name__={_quoted(policy.metric)},{matcher}}}{period})" for matcher in matchers)
         parameters = {"query": query, "time": f"{(now - EPOCH).total_seconds():.3f}"}
         url = f"{self.url.rstrip('/')}/api/v1/query"
         text = await _fetch(session, url, parameters, self.timeout_s, self.name)
