@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -43,7 +44,8 @@ class Sensing:
         self._now = now
         self.intake = Intake(database, now, wake, settings.series_per_user_max)
         self._senders = Senders(database, now, owner_of, anonymous=settings.anonymous)
-        self.door = OpenTsdbDoor(self.intake, self._senders, database, now)
+        self.door = OpenTsdbDoor(self.intake, self._senders, database, now, knows_neighbours=False)
+        """For the server that everybody reaches."""
         subjects = Subjects(database, self.intake)
         monitors: dict[SensorSource, Monitor] = {}
         if settings.opentsdb is not None:
@@ -69,7 +71,7 @@ class Sensing:
         """
         settings = self._config.sensors
         app = web.Application()
-        self.door.routes(app)
+        replace(self.door, knows_neighbours=True).routes(app)
         async with AsyncExitStack() as closing:
             closing.push_async_callback(self.intake.write)
             runner = web.AppRunner(app, handle_signals=False, access_log=None)

@@ -54,12 +54,18 @@ class _Refused(Exception):  # noqa: N818 - carries an answer, is not an error of
 
 @dataclass(frozen=True, slots=True)
 class OpenTsdbDoor:
-    """Answers as an OpenTSDB would, as far as senders and readers of ours need it."""
+    """
+    Answers as an OpenTSDB would, as far as senders and readers of ours need it.
+
+    *knows_neighbours*: connections from this machine may be trusted as such. Where proxies are usual, they may not:
+    what a proxy passes on comes from anywhere.
+    """
 
     intake: Intake
     senders: Senders
     database: Database
     now: Callable[[], datetime]
+    knows_neighbours: bool
 
     def routes(self, app: web.Application) -> None:
         """Nothing; *app* has the paths of this door."""
@@ -91,12 +97,12 @@ class OpenTsdbDoor:
         given = await _json_body(request)
         objects = given if isinstance(given, list) else [given]
         login = _login(request)
-        now_s = self.now().timestamp()
+        now_s, is_near = self.now().timestamp(), self._is_near(request)
         errors = []
         for number, each in enumerate(objects):
             if number % POINTS_AT_ONCE == POINTS_AT_ONCE - 1:
                 await asyncio.sleep(0)
-            trouble = await self._point(each, login, now_s, on_loopback=on_loopback(request.transport))
+            trouble = await self._point(each, login, now_s, on_loopback=is_near)
             if trouble is not None:
                 errors.append({"datapoint": _shown(each), "error": trouble})
         told: dict[str, Any] = {"success": len(objects) - len(errors), "failed": len(errors)}
@@ -130,6 +136,11 @@ class OpenTsdbDoor:
             return None
         counts[reason] += 1
         return reason.replace("_", " ")
+
+    def _is_near(self, request: web.Request) -> bool:
+        """True when the request certainly comes from this machine."""
+        is_passed_on = any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "Via"))
+        return self.knows_neighbours and not is_passed_on and on_loopback(request.transport)
 
     async def _user_id(self, credentials: Credentials, *, on_loopback: bool) -> int | None:
         """Whose points these are. What stands in a header may be a token or a password. Raises NoTarget."""
@@ -193,7 +204,7 @@ class OpenTsdbDoor:
     async def _reader(self, request: web.Request) -> int | None:
         """Whose data may be read; None: everybody's, which is so on loopback where the operator allows it."""
         try:
-            return await self._user_id(_login(request), on_loopback=on_loopback(request.transport))
+            return await self._user_id(_login(request), on_loopback=self._is_near(request))
         except NoTarget as nobody:
             raise _Refused(401, "Give a user and a token: as Basic authorization, or as user and token") from nobody
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler import engines
@@ -246,6 +246,7 @@ def situations(draw: st.DrawFn) -> tuple[Group, list[Instance], Readings]:
     )
 
 
+@settings(max_examples=200, deadline=None)
 @given(situations())
 def test_whatever_sensors_say_the_bounds_hold(situation: tuple[Group, list[Instance], Readings]) -> None:
     """The result is within the group's bounds, grows no further than the operator lets it, and is a real change."""
@@ -262,6 +263,7 @@ def test_whatever_sensors_say_the_bounds_hold(situation: tuple[Group, list[Insta
         assert -policy.scale_down_by <= decision.desired - before.desired <= policy.scale_up_by
 
 
+@settings(max_examples=200, deadline=None)
 @given(situations())
 def test_whatever_sensors_say_the_cooldown_holds(situation: tuple[Group, list[Instance], Readings]) -> None:
     """No second step, in either direction, before the cooldown of the first is over."""
@@ -277,6 +279,7 @@ def test_whatever_sensors_say_the_cooldown_holds(situation: tuple[Group, list[In
     assert isinstance(engines.decide(after, instances, readings, NOW + timedelta(seconds=rest_s - 0.001)), Hold)
 
 
+@settings(max_examples=200, deadline=None)
 @given(situations())
 def test_whatever_the_policy_no_data_holds(situation: tuple[Group, list[Instance], Readings]) -> None:
     """Neither nothing, nor what is stale, moves any group."""
@@ -291,6 +294,7 @@ def test_whatever_the_policy_no_data_holds(situation: tuple[Group, list[Instance
     assert isinstance(engines.decide(before, instances, stale, NOW), Hold)
 
 
+@settings(max_examples=200, deadline=None)
 @given(situations(), st.floats(0, 4), st.floats(0, 4))
 def test_more_load_never_means_fewer_instances(
     situation: tuple[Group, list[Instance], Readings], one: float, other: float

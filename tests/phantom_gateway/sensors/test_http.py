@@ -133,6 +133,15 @@ async def test_credentials_stand_in_the_tags_or_in_the_header(strict: Station) -
     assert sorted((await strict.kept()).values()) == [1.0, 2.0, 3.0]
 
 
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via"])
+async def test_what_a_proxy_passes_on_is_not_from_this_machine(station: Station, header: str) -> None:
+    """The proxy is a neighbour, its clients are not."""
+    status, told = await station.http("POST", "/api/put?details", point(station), {header: "for=192.0.2.1"})
+
+    assert (status, told["errors"][0]["error"]) == (400, "anonymous")
+    assert (await station.http("GET", "/api/query?start=1h-ago&m=avg:load", headers={header: "192.0.2.1"}))[0] == 401
+
+
 async def filled(station: Station) -> None:
     """Two minutes of load of two instances, and the queue of the domain."""
     first, second = station.ids
