@@ -382,7 +382,8 @@ WRONG = [
     ),
     pytest.param(
         f"{CLOUD}[sensors.opentsdb]\ntimeout_s = 1",
-        "line 3: [sensors.opentsdb] url: is missing; use http:// or https://, a host, and where needed a port and a path",
+        "line 3: [sensors.opentsdb] url: is missing; "
+        "use http:// or https://, a host, and where needed a port and a path",
         id="an OpenTSDB nowhere",
     ),
     pytest.param(
@@ -393,7 +394,8 @@ WRONG = [
     ),
     pytest.param(
         f"{CLOUD}[sensors]\nprometheus = 1",
-        "line 4: [sensors] prometheus: must be a table, not a number; write [sensors.prometheus] on a line of its own",
+        "line 4: [sensors] prometheus: must be a table, not a whole number; "
+        "write [sensors.prometheus] on a line of its own",
         id="a monitor that is no table",
     ),
     pytest.param(
