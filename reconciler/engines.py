@@ -30,7 +30,7 @@ ALARMS = "AlarmNotification"
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class Stay:
     """
     Desired stays. *because* is shown to people; None: there is nothing to wait for.
 
@@ -49,7 +49,7 @@ class Scale:
     because: str
 
 
-Decision = Hold | Scale
+Decision = Stay | Scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,9 @@ def decide(group: Group, instances: Sequence[Instance], readings: Readings, now:
     return sensor(group, group.policy, instances, readings, now)
 
 
-def multicloud() -> Hold:
+def multicloud() -> Stay:
     """What users asked for is kept, over all clouds of the group: the planner's work, and nothing for an engine."""
-    return Hold()
+    return Stay()
 
 
 def sensor(
@@ -83,21 +83,21 @@ def sensor(
     """
     up, down = policy.scale_up_threshold, policy.scale_down_threshold
     if up is not None and down is not None and up < down:
-        return Hold(f"metric {policy.metric}: scale_up_threshold {up:g} is below scale_down_threshold {down:g}")
+        return Stay(f"metric {policy.metric}: scale_up_threshold {up:g} is below scale_down_threshold {down:g}")
     serving = [i for i in instances if i.state is InstanceState.IN_SERVICE and i.healthy]
     fresh = _fresh(policy, serving, readings, now)
     if not fresh:
-        return Hold(_no_data(policy, readings))
+        return Stay(_no_data(policy, readings))
     value = sum(reading.value for reading in fresh) / len(fresh)
     if policy.of_group and policy.per_instance:
         value /= max(1, len(serving))
     if not math.isfinite(value):  # the sum of readings of some 1e308
-        return Hold(f"metric {policy.metric}: its values add up to no number")
+        return Stay(f"metric {policy.metric}: its values add up to no number")
     step = _step(policy, value)
     if step is None:
-        return Hold()
+        return Stay()
     if step.change < 0 and not policy.of_group and len(fresh) <= SHRINK_SHARE * len(serving):
-        return Hold(
+        return Stay(
             f"metric {policy.metric} {_direction(step)}, but only {len(fresh)} of {len(serving)} instances report it"
         )
     return _moved(group, policy, instances, step, now)
@@ -115,13 +115,13 @@ def _moved(group: Group, policy: SensorPolicy, instances: Sequence[Instance], st
     else:
         wanted = min(wanted, group.desired)
     if wanted == group.desired:
-        return Hold(f"{what}, and {_bound(group, instances, step, most)}")
+        return Stay(f"{what}, and {_bound(group, instances, step, most)}")
     if ALARMS in group.suspended:
-        return Hold(f"{what}, but {ALARMS} is suspended")
+        return Stay(f"{what}, but {ALARMS} is suspended")
     if group.last_scaled_at is not None:
         over_at = group.last_scaled_at + timedelta(seconds=max(policy.cooldown_s, SCALE_EVERY_S))
         if now < over_at:
-            return Hold(f"{what}; the cooldown ends at {causes.stamp(over_at)}", over_at)
+            return Stay(f"{what}; the cooldown ends at {causes.stamp(over_at)}", over_at)
     return Scale(wanted, causes.sensor_moved(now, policy.metric, step.said, group.desired, wanted))
 
 

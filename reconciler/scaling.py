@@ -44,7 +44,7 @@ class Scaler:
             return Steered(record)
         readings = await self._sensors.readings(record, now)
         decision = engines.decide(group, record.instances, readings, now)
-        if isinstance(decision, engines.Hold):
+        if isinstance(decision, engines.Stay):
             waiting_on = () if decision.because is None else (decision.because,)
             return Steered(record, waiting_on, decision.until or _silent_from(group.policy, readings, now))
         if await self._ledger.scale(group.uid, group.generation, decision.desired, decision.because, now):

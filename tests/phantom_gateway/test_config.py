@@ -14,7 +14,6 @@ from phantom_gateway.config import (
     ConfigError,
     LocalCloudSettings,
     LocalImageSettings,
-    MonitorSettings,
     Problem,
     ServerSettings,
     load,
@@ -141,13 +140,6 @@ def test_everything_can_be_configured(tmp_path: Path) -> None:
         sweep_interval_s = 2
         [limits]
         vms_per_user_max = 7
-        [sensors]
-        port = 4242
-        host = "10.0.0.1"
-        insecure = true
-        [sensors.prometheus]
-        url = "https://prometheus.example.org/main"
-        timeout_s = 2
         [[users]]
         name = "alice"
         access_key_id = "AKIAIOSFODNN7EXAMPLE"
@@ -165,10 +157,6 @@ def test_everything_can_be_configured(tmp_path: Path) -> None:
         """,
         ALICE_SECRET="hush",
     )
-
-    assert (config.sensors.port, config.sensors.host, config.sensors.anonymous) == (4242, "10.0.0.1", False)
-    assert config.sensors.prometheus == MonitorSettings("https://prometheus.example.org/main", 2.0)
-    assert config.sensors.opentsdb is None
 
     assert config.server.tls_key == tmp_path / "key.pem"
     assert config.database_file == Path("/var/lib/other.db")
@@ -368,35 +356,6 @@ WRONG = [
         f'{CLOUD}[server]\ntls_key = "phantom.toml"\ntls_certificate = "none.pem"',
         "line 5: [server] tls_certificate: there is no file 'none.pem'; create it, or correct the path",
         id="TLS without its file",
-    ),
-    pytest.param(
-        f'{CLOUD}[sensors]\nhost = "0.0.0.0"',
-        "line 4: [sensors] host: '0.0.0.0' can be reached from other machines, and passwords travel readable; "
-        "write insecure = true, or keep to loopback",
-        id="samples from everywhere",
-    ),
-    pytest.param(
-        f'{CLOUD}[sensors.prometheus]\nurl = "http://u:hush@h:9090"',
-        "line 4: [sensors.prometheus] url: must not hold a user or a password; put a proxy before it that adds them",
-        id="a password for Prometheus",
-    ),
-    pytest.param(
-        f"{CLOUD}[sensors.opentsdb]\ntimeout_s = 1",
-        "line 3: [sensors.opentsdb] url: is missing; "
-        "use http:// or https://, a host, and where needed a port and a path",
-        id="an OpenTSDB nowhere",
-    ),
-    pytest.param(
-        f"{CLOUD}[sensors.influx]",
-        "line 3: [sensors] influx: is not a key that is known here; use one of: port, host, insecure, anonymous, "
-        "series_per_user_max, poll_interval_s, opentsdb, prometheus",
-        id="a monitor that is not known",
-    ),
-    pytest.param(
-        f"{CLOUD}[sensors]\nprometheus = 1",
-        "line 4: [sensors] prometheus: must be a table, not a whole number; "
-        "write [sensors.prometheus] on a line of its own",
-        id="a monitor that is no table",
     ),
     pytest.param(
         f'{CLOUD}[database]\nurl = "postgresql+psycopg://u:hush@h/db"',

@@ -22,18 +22,7 @@ from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
 
-SENSOR = """\
-import os, pathlib, socket, sys, time
-share, port = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-host = os.environ["PHANTOM_INSTANCE_ID"]
-connection = socket.create_connection(("127.0.0.1", int(port.read_text())))
-while True:
-    load = share.read_text()
-    if load:
-        connection.sendall(f"put load {time.time():.0f} {load} host={host}\\n".encode())
-    time.sleep(0.3)
-"""
-"""Sends the load of its own VM; nothing while there is none to be read."""
+SENSOR = Path(__file__).parent / "scripts" / "load_sensor.py"
 
 IMAGE = """
 [sensors]
@@ -94,10 +83,9 @@ class LoadBalancer:
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[Gateway]:
     """A gateway whose cloud runs the sensor as an image, on a port that the sensor finds in a file."""
-    sensor, share, port = (tmp_path / name for name in ("sensor.py", "share", "port"))
-    sensor.write_text(SENSOR)
+    share, port = tmp_path / "share", tmp_path / "port"
     share.write_text("1.0")
-    sections = IMAGE.format(python=sys.executable, sensor=sensor, share=share, port=port)
+    sections = IMAGE.format(python=sys.executable, sensor=SENSOR, share=share, port=port)
     made = Gateway(tmp_path / "gateway", clouds=("hotel",), sections=sections)
     made.start()
     try:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler import engines
-from reconciler.engines import Hold, Scale
+from reconciler.engines import Scale, Stay
 from reconciler.model import Group, Instance, InstanceState, RankedCloud, Reading, Readings, SensorPolicy
 from tests.reconciler.views import NOW, ago, instance
 
@@ -87,13 +87,13 @@ def test_steps_are_as_long_as_the_policy_says_and_end_at_the_bounds() -> None:
     assert wanted(engines.decide(group(3, policy), serving(3), loads(9, 9, 9), NOW), 3) == 7
     assert wanted(engines.decide(group(8, policy), serving(8), loads(*[9] * 8), NOW), 8) == 10
     assert wanted(engines.decide(group(3, policy), serving(3), loads(0, 0, 0), NOW), 3) == 1
-    assert engines.decide(group(10, policy), serving(10), loads(*[9] * 10), NOW) == Hold(
+    assert engines.decide(group(10, policy), serving(10), loads(*[9] * 10), NOW) == Stay(
         "metric load is above 2, and the group is at its maximum of 10"
     )
-    assert engines.decide(group(1, policy), serving(1), loads(0), NOW) == Hold(
+    assert engines.decide(group(1, policy), serving(1), loads(0), NOW) == Stay(
         "metric load is below 0.5, and the group is at its minimum of 1"
     )
-    assert engines.decide(group(5, policy, ceiling=5), serving(5), loads(*[9] * 5), NOW) == Hold(
+    assert engines.decide(group(5, policy, ceiling=5), serving(5), loads(*[9] * 5), NOW) == Stay(
         "metric load is above 2, and the operator allows no more than 5"
     )
 
@@ -102,7 +102,7 @@ def test_no_data_at_all_keeps_the_group() -> None:
     """The original's average of nothing was 0, which drove every group without data down to its minimum."""
     readings = Readings(trouble="opentsdb does not answer")
 
-    assert engines.decide(group(7), serving(7), readings, NOW) == Hold(
+    assert engines.decide(group(7), serving(7), readings, NOW) == Stay(
         "metric load: no data of any instance in service in the last 900 s (opentsdb does not answer)"
     )
 
@@ -148,12 +148,12 @@ def test_instances_that_are_not_in_service_say_nothing() -> None:
 
     decision = engines.decide(group(4), [instance(1), *others], loads(1.0, 50, 50, 50), NOW)
 
-    assert decision == Hold()
+    assert decision == Stay()
 
 
 def test_the_few_that_report_do_not_shrink_a_group() -> None:
     """Instances too busy to report are silent; more than half have to say that there is little to do."""
-    assert engines.decide(group(4), serving(4), loads(0, 0), NOW) == Hold(
+    assert engines.decide(group(4), serving(4), loads(0, 0), NOW) == Stay(
         "metric load is below 0.5, but only 2 of 4 instances report it"
     )
     assert wanted(engines.decide(group(4), serving(4), loads(0, 0, 0), NOW), 4) == 3
@@ -164,7 +164,7 @@ def test_a_group_does_not_grow_while_what_it_asked_for_is_missing() -> None:
     """On a cloud that is full the load stays high; asking for more and more would end in a flood of launches."""
     decision = engines.decide(group(6), serving(4), loads(9, 9, 9, 9), NOW)
 
-    assert decision == Hold("metric load is above 2, and 2 instances asked for before are still missing")
+    assert decision == Stay("metric load is above 2, and 2 instances asked for before are still missing")
 
 
 def test_the_cooldown_is_waited_for() -> None:
@@ -172,7 +172,7 @@ def test_the_cooldown_is_waited_for() -> None:
     recent = group(2, last_scaled_at=ago(59))
 
     hold = engines.decide(recent, serving(2), loads(9, 9), NOW)
-    assert hold == Hold("metric load is above 2; the cooldown ends at 2013-08-19T21:00:01Z", NOW + timedelta(seconds=1))
+    assert hold == Stay("metric load is above 2; the cooldown ends at 2013-08-19T21:00:01Z", NOW + timedelta(seconds=1))
     assert wanted(engines.decide(recent, serving(2), loads(9, 9), NOW + timedelta(seconds=1)), 2) == 3
 
 
@@ -180,7 +180,7 @@ def test_without_a_cooldown_steps_are_still_apart() -> None:
     """Passes come whenever anything happens; each of them must not be a step."""
     policy = replace(POLICY, cooldown_s=0)
 
-    assert engines.decide(group(2, policy, last_scaled_at=ago(1)), serving(2), loads(9, 9), NOW) == Hold(
+    assert engines.decide(group(2, policy, last_scaled_at=ago(1)), serving(2), loads(9, 9), NOW) == Stay(
         "metric load is above 2; the cooldown ends at 2013-08-19T21:00:04Z", NOW + timedelta(seconds=4)
     )
 
@@ -196,7 +196,7 @@ def test_without_a_cooldown_steps_are_still_apart() -> None:
 )
 def test_a_group_without_a_rule_keeps_what_users_asked_for(facts: dict[str, Any]) -> None:
     """Multicloud is the engine of every group that has no other, and it never waits for anything."""
-    assert engines.decide(group(2, **facts), serving(2), loads(9, 9), NOW) == Hold()
+    assert engines.decide(group(2, **facts), serving(2), loads(9, 9), NOW) == Stay()
 
 
 def test_what_cannot_be_meant_is_told() -> None:
@@ -204,10 +204,10 @@ def test_what_cannot_be_meant_is_told() -> None:
     crossed = replace(POLICY, scale_up_threshold=0.4)
     suspended = group(2, suspended=frozenset({"AlarmNotification"}))
 
-    assert engines.decide(group(2, crossed), serving(2), loads(9, 9), NOW) == Hold(
+    assert engines.decide(group(2, crossed), serving(2), loads(9, 9), NOW) == Stay(
         "metric load: scale_up_threshold 0.4 is below scale_down_threshold 0.5"
     )
-    assert engines.decide(suspended, serving(2), loads(9, 9), NOW) == Hold(
+    assert engines.decide(suspended, serving(2), loads(9, 9), NOW) == Stay(
         "metric load is above 2, but AlarmNotification is suspended"
     )
 
@@ -276,7 +276,7 @@ def test_whatever_sensors_say_the_cooldown_holds(situation: tuple[Group, list[In
     assert policy is not None
     rest_s = max(policy.cooldown_s, engines.SCALE_EVERY_S)
 
-    assert isinstance(engines.decide(after, instances, readings, NOW + timedelta(seconds=rest_s - 0.001)), Hold)
+    assert isinstance(engines.decide(after, instances, readings, NOW + timedelta(seconds=rest_s - 0.001)), Stay)
 
 
 @settings(max_examples=200, deadline=None)
@@ -290,8 +290,8 @@ def test_whatever_the_policy_no_data_holds(situation: tuple[Group, list[Instance
         None if readings.of_group is None else replace(readings.of_group, at=long_ago),
     )
 
-    assert isinstance(engines.decide(before, instances, Readings(), NOW), Hold)
-    assert isinstance(engines.decide(before, instances, stale, NOW), Hold)
+    assert isinstance(engines.decide(before, instances, Readings(), NOW), Stay)
+    assert isinstance(engines.decide(before, instances, stale, NOW), Stay)
 
 
 @settings(max_examples=200, deadline=None)
