@@ -5,8 +5,8 @@ Owns: the sums. Bounded: by series in all and per user, and by buckets per windo
 time, or writing.
 """
 
+import itertools
 from collections import Counter, deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -145,13 +145,20 @@ class Memory:
         value = series.window.value(policy.statistic, _seconds(now)) if series.window is not None else None
         return latest_reading(policy, series.value if value is None else value, series.at_s, is_sum=value is not None)
 
-    def drain(self) -> Iterator[Rollup]:
-        """The rollups to be written, each given once."""
-        unwritten, self._unwritten = self._unwritten, {}
-        self._unwritten_minutes = 0
-        for series in unwritten.values():
-            rollups, series.rollups = series.rollups, {}
-            yield from rollups.values()
+    @property
+    def unwritten(self) -> int:
+        """Series that have minutes to be written."""
+        return len(self._unwritten)
+
+    def drain(self, most: int) -> list[Rollup]:
+        """The rollups of up to *most* series, those that wait longest first; each rollup is given once."""
+        found: list[Rollup] = []
+        for key in list(itertools.islice(self._unwritten, most)):
+            series = self._unwritten.pop(key)
+            found += series.rollups.values()
+            series.rollups = {}
+        self._unwritten_minutes -= len(found)
+        return found
 
     def forget_idle(self, now: datetime) -> None:
         """Nothing; series without data for an hour, and what nobody watches any more, are gone from memory."""
