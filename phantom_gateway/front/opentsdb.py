@@ -25,12 +25,12 @@ from phantom_gateway.front.server import HEADER_BYTES_MAX, HEADERS_MAX, IDLE_S_M
 from phantom_gateway.records.session import Database, RecordsUnavailable
 from phantom_gateway.secret import Secret
 from phantom_gateway.sensors import queries
-from phantom_gateway.sensors.census import NoTarget
-from phantom_gateway.sensors.intake import CENSUS_S_MIN, Intake
+from phantom_gateway.sensors.intake import LOOK_S_MIN, Intake
 from phantom_gateway.sensors.points import CREDENTIALS, Malformed, read_object
 from phantom_gateway.sensors.queries import Answer, Question, Unanswerable
 from phantom_gateway.sensors.receiver import on_loopback
 from phantom_gateway.sensors.senders import NOBODY, Credentials, Senders, credentials_in
+from phantom_gateway.sensors.whereabouts import NoTarget
 
 BODY_BYTES_MAX = 1024 * 1024
 """A body, compressed or not: some 8,000 points. tcollector sends 4,096 characters at once."""
@@ -191,12 +191,12 @@ class OpenTsdbDoor:
         if end < start:
             raise _Refused(400, "The end is before the start")
         user_id = await self._reader(request)
-        await self.intake.look(CENSUS_S_MIN)
-        census = self.intake.census
+        await self.intake.look(LOOK_S_MIN)
+        whereabouts = self.intake.whereabouts
         found: list[Answer] = []
         for each in questions:
-            user_ids = {target.user_id for target in census.domains.values()} if user_id is None else {user_id}
-            job = partial(queries.answer, asked=each, span=(start, end), census=census, user_ids=user_ids)
+            user_ids = {target.user_id for target in whereabouts.domains.values()} if user_id is None else {user_id}
+            job = partial(queries.answer, asked=each, span=(start, end), whereabouts=whereabouts, user_ids=user_ids)
             found += await self.database.read(job)
             await asyncio.sleep(0)
         return found

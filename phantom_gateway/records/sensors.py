@@ -325,7 +325,7 @@ def _minute(row: tuple[Any, ...]) -> Minute:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Host:
     """One instance, as far as samples have to be told apart: whose it is, and the names that its host may have."""
 
     user_id: int
@@ -334,7 +334,7 @@ class Place:
     names: tuple[str, ...]
 
 
-_PLACES = Prepared(
+_HOSTS = Prepared(
     sa.select(
         instances.c.user_id,
         groups.c.uid,
@@ -350,11 +350,11 @@ _PLACES = Prepared(
 _GROUPS = Prepared(sa.select(groups.c.user_id, groups.c.uid, groups.c.name).where(sa.not_(groups.c.deleting)))
 
 
-def places(connection: sa.Connection) -> list[Place]:
+def hosts(connection: sa.Connection) -> list[Host]:
     """Every instance that has a machine and is not on its way out."""
     return [
-        Place(row[0], row[1], row[2], tuple(dict.fromkeys(name for name in row[3:] if name)))
-        for row in _PLACES.rows(connection)
+        Host(row[0], row[1], row[2], tuple(dict.fromkeys(name for name in row[3:] if name)))
+        for row in _HOSTS.rows(connection)
     ]
 
 

@@ -15,8 +15,8 @@ from functools import partial
 from phantom_gateway.records import sensors
 from phantom_gateway.records.sensors import Rollup
 from phantom_gateway.records.session import Connection, Database, RecordsUnavailable
-from phantom_gateway.sensors.census import Census, NoTarget, Target, taken
 from phantom_gateway.sensors.memory import Memory
+from phantom_gateway.sensors.whereabouts import NoTarget, Target, Whereabouts, taken
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +38,10 @@ Between two transactions, each of which keeps all requests waiting for its commi
 what is shown is so much older; a hundred take less than one.
 """
 
-CENSUS_S_MIN = 2.0
+LOOK_S_MIN = 2.0
 """A host that is unknown is looked for again after this; a new VM's first samples may come before."""
 
-CENSUS_S_MAX = 30.0
+LOOK_S_MAX = 30.0
 """An instance that is gone has no data after this. Each look costs a millisecond per hundred instances."""
 
 WAKE_EVERY_S = 5.0
@@ -68,9 +68,9 @@ class Intake:
         self.memory = Memory(series_per_user_max)
         self.counts: Counter[str] = Counter()
         """``taken``, and why points were dropped, since the start."""
-        self.census = Census()
-        self.census_number = 0
-        """Grows with every look; what was found in an older census may be another's by now."""
+        self.whereabouts = Whereabouts()
+        self.looks = 0
+        """Grows with every look; what was found in an older look may be another's by now."""
         self._looked_at_s = float("-inf")
         self._looking = asyncio.Lock()
         self._waking: dict[str, asyncio.TimerHandle] = {}
@@ -89,23 +89,23 @@ class Intake:
                 timer.cancel()
 
     async def find(self, tags: Mapping[str, str], user_id: int | None) -> Target:
-        """What a point with these tags is about; see :meth:`Census.find`. Raises NoTarget, RecordsUnavailable."""
+        """What a point with these tags is about; see :meth:`Whereabouts.find`. Raises NoTarget, RecordsUnavailable."""
         try:
-            return self.census.find(tags, user_id)
+            return self.whereabouts.find(tags, user_id)
         except NoTarget:
-            if not await self.look(CENSUS_S_MIN):
+            if not await self.look(LOOK_S_MIN):
                 raise
-        return self.census.find(tags, user_id)
+        return self.whereabouts.find(tags, user_id)
 
     async def look(self, age_s_max: float = 0.0) -> bool:
-        """True when the census was older than *age_s_max* and is a new one now. Raises RecordsUnavailable."""
+        """True when the last look is older than *age_s_max* and there was another now. Raises RecordsUnavailable."""
         self._is_wanted.set()
         async with self._looking:
             loop = asyncio.get_running_loop()
             if loop.time() - self._looked_at_s < age_s_max:
                 return False
-            self.census = await self._database.read(_census)
-            self.census_number += 1
+            self.whereabouts = await self._database.read(_whereabouts)
+            self.looks += 1
             self._looked_at_s = loop.time()
             return True
 
@@ -176,13 +176,13 @@ class Intake:
         """Never returns; from the first sample on, who is there is looked up now and then."""
         await self._is_wanted.wait()
         while True:
-            await asyncio.sleep(CENSUS_S_MAX)
+            await asyncio.sleep(LOOK_S_MAX)
             try:
-                await self.look(CENSUS_S_MAX)
+                await self.look(LOOK_S_MAX)
             except RecordsUnavailable as unavailable:
-                log.warning("sensors.no_census", extra={"reason": str(unavailable)})
+                log.warning("sensors.no_look", extra={"reason": str(unavailable)})
                 continue
-            for uid in set(self.memory.watched()) - set(self.census.group_names):
+            for uid in set(self.memory.watched()) - set(self.whereabouts.group_names):
                 self.forget(uid)
 
     async def _tell_forever(self) -> None:
@@ -195,5 +195,5 @@ class Intake:
             before = self.counts.copy()
 
 
-def _census(connection: Connection) -> Census:
-    return taken(sensors.places(connection), sensors.living_groups(connection))
+def _whereabouts(connection: Connection) -> Whereabouts:
+    return taken(sensors.hosts(connection), sensors.living_groups(connection))

@@ -9,10 +9,10 @@ import hashlib
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from phantom_gateway.sensors.census import NoTarget, Target
 from phantom_gateway.sensors.intake import Intake
 from phantom_gateway.sensors.points import Malformed, Point, read_line, read_tags
 from phantom_gateway.sensors.senders import Senders, credentials_in
+from phantom_gateway.sensors.whereabouts import NoTarget, Target
 
 NONSENSE_MAX = 100
 """Lines in a row that are no command or no point. A sender that has the wrong port never says anything else."""
@@ -77,9 +77,9 @@ class Conversation:
 
     async def _target(self, point: Point) -> Target:
         assert isinstance(point.tags, bytes)
-        if self._known_from != self._intake.census_number or len(self._known) >= KNOWN_MAX:
+        if self._known_from != self._intake.looks or len(self._known) >= KNOWN_MAX:
             self._known.clear()
-            self._known_from = self._intake.census_number
+            self._known_from = self._intake.looks
         key = hashlib.blake2b(point.tags, digest_size=16).digest()
         known = self._known.get(key)
         if known is None:

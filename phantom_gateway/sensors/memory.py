@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from phantom_gateway.records.sensors import SERIES_MAX, Rollup, SeriesName
 from phantom_gateway.records.tables import EPOCH
-from phantom_gateway.sensors.census import Target
+from phantom_gateway.sensors.whereabouts import Target
 from reconciler.model import Reading, SensorPolicy, Statistic
 
 WINDOW_BUCKETS = 60

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from phantom_gateway.records import sensors
 from phantom_gateway.records.sensors import GROUP_ITSELF, Minute, SeriesName
 from phantom_gateway.records.session import Connection
-from phantom_gateway.sensors.census import Census, Target
 from phantom_gateway.sensors.points import METRIC
+from phantom_gateway.sensors.whereabouts import Target, Whereabouts
 
 AGGREGATORS = ("avg", "count", "max", "min", "sum")
 
@@ -102,7 +102,7 @@ def answer(
     connection: Connection,
     asked: Question,
     span: tuple[datetime, datetime],
-    census: Census,
+    whereabouts: Whereabouts,
     user_ids: Collection[int],
 ) -> list[Answer]:
     """
@@ -121,7 +121,7 @@ def answer(
     for row in rows:
         by_series.setdefault(row.name, []).append(row)
     answers = []
-    for tags, targets in _lines(asked.filters, census, user_ids, list(by_series)):
+    for tags, targets in _lines(asked.filters, whereabouts, user_ids, list(by_series)):
         names = {SeriesName(target.group_uid, target.instance_key, asked.metric) for target in targets}
         minutes = [minute for name in names for minute in by_series.get(name, ())]
         if minutes:
@@ -130,45 +130,49 @@ def answer(
 
 
 def _lines(
-    filters: Mapping[str, str], census: Census, user_ids: Collection[int], present: Sequence[SeriesName]
+    filters: Mapping[str, str], whereabouts: Whereabouts, user_ids: Collection[int], present: Sequence[SeriesName]
 ) -> list[tuple[dict[str, str], list[Target]]]:
     """The lines of the answer: (tags, what they are about)."""
     hosts, domains = filters.get("host"), filters.get("domain")
-    within = None if domains is None else _groups(domains, census, user_ids)
+    within = None if domains is None else _groups(domains, whereabouts, user_ids)
     if hosts is None and within is not None:
         return [({"domain": name}, [target]) for name, target in within.items()]
     if hosts is None:
         everything = [Target(0, name.group_uid, name.instance_key) for name in present]
         return [({}, everything)]
     uids = None if within is None else {target.group_uid for target in within.values()}
-    names = _all_hosts(census, present) if hosts == "*" else list(dict.fromkeys(hosts.split("|")))
+    names = _all_hosts(whereabouts, present) if hosts == "*" else list(dict.fromkeys(hosts.split("|")))
     lines = []
     for name in names:
         found = [
             target
-            for target in census.named({"host": name})
+            for target in whereabouts.named({"host": name})
             if target.user_id in user_ids and (uids is None or target.group_uid in uids)
         ]
         lines.append(({"host": name}, found))
     return lines
 
 
-def _groups(domains: str, census: Census, user_ids: Collection[int]) -> dict[str, Target]:
+def _groups(domains: str, whereabouts: Whereabouts, user_ids: Collection[int]) -> dict[str, Target]:
     """The groups that a ``domain`` filter names, by that name, or all of them."""
     if domains == "*":
-        return {census.group_names[t.group_uid]: t for (user_id, _), t in census.domains.items() if user_id in user_ids}
+        return {
+            whereabouts.group_names[t.group_uid]: t
+            for (user_id, _), t in whereabouts.domains.items()
+            if user_id in user_ids
+        }
     found = {}
     for name in domains.split("|"):
         for user_id in user_ids:
-            target = census.domains.get((user_id, name))
+            target = whereabouts.domains.get((user_id, name))
             if target is not None:
                 found[name] = target
     return found
 
 
-def _all_hosts(census: Census, present: Sequence[SeriesName]) -> list[str]:
+def _all_hosts(whereabouts: Whereabouts, present: Sequence[SeriesName]) -> list[str]:
     keys = dict.fromkeys(name.instance_key for name in present if name.instance_key != GROUP_ITSELF)
-    return [census.places[key].names[0] for key in keys if key in census.places]
+    return [whereabouts.by_key[key].names[0] for key in keys if key in whereabouts.by_key]
 
 
 def _added_up(aggregator: str, minutes: Sequence[Minute]) -> list[tuple[int, float]]:

@@ -11,11 +11,11 @@ from phantom_gateway.records import sensors, users
 from phantom_gateway.records.sensors import GROUP_ITSELF
 from phantom_gateway.records.session import Database
 from phantom_gateway.records.tables import EPOCH
-from phantom_gateway.sensors.census import Target
-from phantom_gateway.sensors.intake import CENSUS_S_MAX, Intake
+from phantom_gateway.sensors.intake import LOOK_S_MAX, Intake
 from phantom_gateway.sensors.memory import latest_reading
 from phantom_gateway.sensors.monitors import Subject
 from phantom_gateway.sensors.polling import Poller
+from phantom_gateway.sensors.whereabouts import Target
 from reconciler.model import GroupRecord, InstanceState, Reading, Readings, SensorPolicy, SensorSource
 
 
@@ -67,9 +67,9 @@ class Subjects:
         """The names of the group, its user and its instances' hosts. Raises RecordsUnavailable."""
         group = record.group
         assert group.policy is not None
-        await self._intake.look(CENSUS_S_MAX / 2)
+        await self._intake.look(LOOK_S_MAX / 2)
         serving = {i.key for i in record.instances if i.state is InstanceState.IN_SERVICE}
-        places = [place for key, place in self._intake.census.places.items() if key in serving]
+        places = [place for key, place in self._intake.whereabouts.by_key.items() if key in serving]
         user = await self._database.read(lambda connection: users.by_id(connection, group.user_id))
         return Subject(
             policy=group.policy,

@@ -19,7 +19,7 @@ from phantom_gateway.records import users
 from phantom_gateway.records.session import Connection, Database
 from phantom_gateway.records.users import User
 from phantom_gateway.secret import Secret
-from phantom_gateway.sensors.census import NoTarget
+from phantom_gateway.sensors.whereabouts import NoTarget
 
 REMEMBERED_S = 30.0
 """A changed password works on for this long. Checking one takes 50 ms of a processor, and lines come by thousands."""

@@ -114,10 +114,12 @@ async def test_a_cooldown_does_not_keep_the_dead() -> None:
 
 @in_virtual_time
 async def test_the_end_of_a_cooldown_is_not_slept_through() -> None:
-    """Nobody wakes the group then: it looks again by itself, to the second."""
+    """After the first news nobody wakes the group: it looks again by itself, to the second."""
     world = await world_of(SharedLoad(lambda _at_s: 50.0), policy=replace(POLICY, cooldown_s=7))
-    await asyncio.sleep(30)
+    await asyncio.sleep(1)
+    world.wake("g-1")
+    await asyncio.sleep(29.5)
 
-    assert world.ledger.groups["g-1"].desired == 6  # at 0, 7, 14, 21 and 28 s
+    assert world.ledger.groups["g-1"].desired == 6  # at 1, 8, 15, 22 and 29 s
     assert world.has_converged(6)
     await world.crash()

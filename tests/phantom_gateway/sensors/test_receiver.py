@@ -138,7 +138,7 @@ async def test_a_new_instance_is_known_as_soon_as_it_reports(station: Station, m
 
     await station.say(station.put(host=new))
     assert station.counts == {"taken": 1, "unknown_host": 1}
-    monkeypatch.setattr(intake, "CENSUS_S_MIN", 0.0)
+    monkeypatch.setattr(intake, "LOOK_S_MIN", 0.0)
     await station.say(station.put(host=new))
 
     assert station.counts == {"taken": 2, "unknown_host": 1}

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from phantom_gateway.records.sensors import GROUP_ITSELF, Place
+from phantom_gateway.records.sensors import GROUP_ITSELF, Host
 
 _DASHED = re.compile(r"(?:ip|ec2|host)-(\d{1,3})-(\d{1,3})-(\d{1,3})-(\d{1,3})(?:\.|$)")
 """How EC2 and its imitations make a host name of an address: ip-10-0-0-5.ec2.internal."""
@@ -33,13 +33,13 @@ class NoTarget(LookupError):  # noqa: N818 - it names why a sample counts for no
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
+class Whereabouts:
     """Instances by every name that a host may have, and groups by name and uid."""
 
     hosts: Mapping[str, Sequence[Target]] = field(default_factory=dict)
     domains: Mapping[tuple[int, str], Target] = field(default_factory=dict)
     """By (user id, name or uid)."""
-    places: Mapping[int, Place] = field(default_factory=dict)
+    by_key: Mapping[int, Host] = field(default_factory=dict)
     """Instances by key."""
     group_names: Mapping[str, str] = field(default_factory=dict)
     """By uid."""
@@ -76,18 +76,18 @@ class Census:
         return None if name is None or user_id is None else self.domains.get((user_id, name))
 
 
-def taken(places: Sequence[Place], groups: Sequence[tuple[int, str, str]]) -> Census:
-    """The census of these instances and of these groups, (user id, uid, name) each."""
+def taken(found: Sequence[Host], groups: Sequence[tuple[int, str, str]]) -> Whereabouts:
+    """The whereabouts of these instances and of these groups, (user id, uid, name) each."""
     hosts: dict[str, list[Target]] = {}
-    for place in places:
-        target = Target(place.user_id, place.group_uid, place.instance_key)
-        for name in {name.lower() for name in place.names}:
+    for host in found:
+        target = Target(host.user_id, host.group_uid, host.instance_key)
+        for name in {name.lower() for name in host.names}:
             hosts.setdefault(name, []).append(target)
     domains = {}
     for user_id, uid, name in groups:
         domains[user_id, name] = domains[user_id, uid] = Target(user_id, uid)
-    return Census(
-        hosts, domains, {place.instance_key: place for place in places}, {uid: name for _, uid, name in groups}
+    return Whereabouts(
+        hosts, domains, {host.instance_key: host for host in found}, {uid: name for _, uid, name in groups}
     )
 
 
