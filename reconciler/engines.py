@@ -119,10 +119,15 @@ def _moved(group: Group, policy: SensorPolicy, instances: Sequence[Instance], st
     if ALARMS in group.suspended:
         return Stay(f"{what}, but {ALARMS} is suspended")
     if group.last_scaled_at is not None:
-        over_at = group.last_scaled_at + timedelta(seconds=max(policy.cooldown_s, SCALE_EVERY_S))
+        over_at = rested_at(policy, group.last_scaled_at)
         if now < over_at:
             return Stay(f"{what}; the cooldown ends at {causes.stamp(over_at)}", over_at)
     return Scale(wanted, causes.sensor_moved(now, policy.metric, step.said, group.desired, wanted))
+
+
+def rested_at(policy: SensorPolicy, scaled_at: datetime) -> datetime:
+    """When the next step may be made after a change of desired at *scaled_at*."""
+    return scaled_at + timedelta(seconds=max(policy.cooldown_s, SCALE_EVERY_S))
 
 
 def _fresh(policy: SensorPolicy, serving: Sequence[Instance], readings: Readings, now: datetime) -> list[Reading]:

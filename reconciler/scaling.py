@@ -52,7 +52,7 @@ class Scaler:
                 "group.scaled", extra={"group_uid": group.uid, "before": group.desired, "desired": decision.desired}
             )
         # Changed by us or by somebody else in the meantime: either way, what was read is out of date.
-        return Steered(await self._ledger.read(group.uid))
+        return Steered(await self._ledger.read(group.uid), again_at=engines.rested_at(group.policy, now))
 
 
 def _silent_from(policy: SensorPolicy, readings: Readings, now: datetime) -> datetime | None:
