@@ -14,6 +14,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from aiohttp import web
@@ -40,8 +41,10 @@ from phantom_gateway.operations.http_api.call import PREFIX
 from phantom_gateway.probes import Probes
 from phantom_gateway.records import activities, sensors, tokens
 from phantom_gateway.records.ledger import SqlLedger
-from phantom_gateway.records.session import RecordsUnavailable
+from phantom_gateway.records.session import Connection, RecordsUnavailable
+from phantom_gateway.records.users import User
 from phantom_gateway.sensing import Sensing
+from phantom_gateway.tokens import hash_of
 from protocol.paging import PageTokens
 from reconciler.loop import Reconciler
 
@@ -121,7 +124,7 @@ async def serving(
     clouds = clouds_of(config, installation.gateway_id, clock.now)
     accounts = GatewayAccounts(installation, clouds, clock.now, own_cloud_of)
     wakes = _Wakes()
-    sensing = Sensing(config, installation, clock.now, wakes, lambda _connection, _token, _now: None)
+    sensing = Sensing(config, installation, clock.now, wakes, _owner_of)
     ledger = SqlLedger(installation.database, installation.keyring, _new_id, config.limits)
     reconciler = Reconciler(
         ledger=ledger,
@@ -256,6 +259,12 @@ async def _follow_accounts(accounts: GatewayAccounts, wake: Callable[[str], None
                 wake(uid)
         except RecordsUnavailable as unavailable:
             log.warning("accounts.not_read", extra={"reason": str(unavailable)})
+
+
+def _owner_of(connection: Connection, token: str, now: datetime) -> User | None:
+    """Who holds the token; None when nobody does."""
+    bearer = tokens.bearer(connection, hash_of(token), now)
+    return None if bearer is None else bearer.user
 
 
 def _new_id() -> str:

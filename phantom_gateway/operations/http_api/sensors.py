@@ -1,7 +1,8 @@
 """
 ``/sensors``: the metrics by which a domain may be scaled, for people who choose one.
 
-Owns: the list. Does not own: what was received, nor whether a metric may be used: any name may.
+Owns: the list: what tcollector is known to send, and what was received for the user. Does not own: whether a metric may
+be used: any name may.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from phantom_gateway.operations.http_api.call import PREFIX, Answer, Call
 from phantom_gateway.operations.http_api.errors import not_found
 from phantom_gateway.operations.http_api.schemas import TEXT, list_of, record
 from phantom_gateway.operations.http_api.table import endpoint
+from phantom_gateway.records import sensors
 
 SENSOR = record("Sensor", {"id": TEXT, "uri": TEXT})
 
@@ -36,18 +38,24 @@ KNOWN = frozenset(f"{beginning}.{end}" for beginning, ends in _COLLECTORS.items(
 
 
 @endpoint("GET", "/sensors", "The metrics that can be chosen", answers={200: list_of(SENSOR)})
-def list_sensors(_desk: Desk, _call: Call) -> Answer:
+def list_sensors(desk: Desk, _call: Call) -> Answer:
     """All of them, by name."""
-    return Answer([_shown(name) for name in sorted(KNOWN)])
+    return Answer([_shown(name) for name in sorted(_known(desk))])
 
 
 @endpoint("GET", "/sensors/{sensor_id}", "One metric", answers={200: SENSOR})
-def get_sensor(_desk: Desk, call: Call) -> Answer:
+def get_sensor(desk: Desk, call: Call) -> Answer:
     """The metric. Raises JsonError(404)."""
     name = call.path["sensor_id"]
-    if name not in KNOWN:
+    if name not in _known(desk):
         raise not_found(f"Sensor '{name}' does not exist")
     return Answer(_shown(name))
+
+
+def _known(desk: Desk) -> frozenset[str]:
+    received = sensors.metrics_of(desk.connection, desk.user.id)
+    # A name with a slash can be used like any other, but has no address of its own here.
+    return KNOWN.union(name for name in received if "/" not in name)
 
 
 def _shown(name: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from backends.cloud import CloudTraits, Probe
 from backends.sim import Habits, SimCloud
 from phantom_gateway.operations.http_api import sites
 from phantom_gateway.probes import KEPT_S, Probes
+from phantom_gateway.records.sensors import Rollup, SeriesName, add, minute_of
 from tests.backends.ec2_endpoint import cloud_at
 from tests.phantom_gateway.http_api.counter import Counter
 from tests.phantom_gateway.office import NOW
@@ -152,3 +154,22 @@ async def test_sensors_are_listed_by_name(counter: Counter) -> None:
     assert one.json == {"id": "proc.loadavg.1min", "uri": "/api/dev/sensors/proc.loadavg.1min"}
     assert one.json in every
     assert (none.status, none.json["message"]) == (404, "Sensor 'nothing' does not exist")
+
+
+async def test_what_was_received_is_a_sensor_of_ones_own(counter: Counter) -> None:
+    """A metric that somebody's instances send can be chosen by him, and another user does not see it."""
+    office = counter.office
+    bob = office.add_user("bob", "AKIABOBBOBBOBBOBBOB1", "222222222222")
+
+    def rollup(user_id: int, metric: str) -> Rollup:
+        return Rollup(user_id, SeriesName("uid", 1, metric), minute_of(NOW), 1, 1.0, 1.0, 1.0, 1.0, NOW)
+
+    rollups = [rollup(office.user.id, name) for name in ("queue.depth", "queue/depth")] + [rollup(bob.id, "bobs")]
+    office.database.write_now(partial(add, rollups=rollups, series_per_user_max=10, now=NOW))
+
+    every = {sensor["id"] for sensor in (await counter.call("GET", "/sensors")).json}
+    one = await counter.call("GET", "/sensors/queue.depth")
+
+    assert "queue.depth" in every
+    assert not every & {"bobs", "queue/depth"}  # another user's, and one whose name cannot be an address
+    assert one.json == {"id": "queue.depth", "uri": "/api/dev/sensors/queue.depth"}
