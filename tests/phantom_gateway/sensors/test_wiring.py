@@ -7,14 +7,17 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from phantom_gateway import clock, tokens
 from phantom_gateway.app import Running, serving
 from phantom_gateway.config import load
+from phantom_gateway.records import users
 from tests.phantom_gateway.sensors.station import until
 
 
@@ -63,6 +66,28 @@ async def test_the_servers_own_port_takes_samples_of_those_it_knows(tmp_path: Pa
         assert (status, json.loads(text)["errors"][0]["error"]) == (400, "unknown host")
         assert (await request(running.port, "GET", "/q?start=1h-ago&m=avg:load&ascii"))[0] == 401
         assert (await request(running.sensor_port, "GET", "/q?start=1h-ago&m=avg:load&ascii")) == (200, "")
+
+
+async def test_a_token_of_the_json_api_sends_samples(tmp_path: Path) -> None:
+    """The same token, until it is revoked: nobody needs another kind of credentials for sensors."""
+    async with embedded(tmp_path, 0) as running:
+        database = running.installation.database
+        (user,) = database.read_now(users.everyone)
+        now = clock.now()
+        make = partial(tokens.make, user_id=user.id, name="vms", scopes=frozenset(), now=now, valid=None)
+        token = database.write_now(make).text.reveal()
+
+        def point(**tags: str) -> dict[str, Any]:
+            return {"metric": "load", "timestamp": now.timestamp(), "value": 1, "tags": {"domain": "db", **tags}}
+
+        async def said(**tags: str) -> str:
+            _, text = await request(running.port, "POST", "/api/put?details", point(**tags))
+            return str(json.loads(text)["errors"][0]["error"])
+
+        assert await said(token=token) == "unknown domain"
+        assert await said(token=token, user=user.name) == "unknown domain"
+        assert await said(token=token, user="another") == "bad credentials"
+        assert await said(token=token[:-1] + "!") == "bad credentials"
 
 
 async def test_connections_end_with_the_gateway(tmp_path: Path) -> None:
