@@ -19,7 +19,7 @@ from phantom_gateway.operations.http_api.sites import site_uri
 from phantom_gateway.operations.http_api.table import endpoint
 from phantom_gateway.operations.instances import end_members
 from phantom_gateway.phantom_tags import DE_NAME, METRIC
-from phantom_gateway.records import groups, instances, tags
+from phantom_gateway.records import groups, instances, sensors, tags
 from phantom_gateway.records.groups import GroupRow
 from phantom_gateway.records.instances import InstanceRow
 from reconciler import causes
@@ -58,6 +58,9 @@ SHOWN = record(
         "uri": TEXT,
     },
 )
+Sensed = Mapping[tuple[str, int], Mapping[str, Any]]
+"""What sensors say, by the uid of the group and the key of the instance."""
+
 _NO_BODY: Mapping[int, Schema | None] = {204: None}
 
 
@@ -65,14 +68,15 @@ _NO_BODY: Mapping[int, Schema | None] = {204: None}
 def list_instances(desk: Desk, call: Call) -> Answer:
     """The VMs that live, are coming, or are on their way out; oldest first. Raises JsonError(404)."""
     group = find_domain(desk, call)
-    return Answer([view(desk, group, row) for row in instances.of_group(desk.connection, group.id)])
+    sensed = _sensed(desk, group)
+    return Answer([view(desk, group, row, sensed) for row in instances.of_group(desk.connection, group.id)])
 
 
 @endpoint("GET", "/domains/{domain_id}/instances/{instance_id}", "One VM of a domain", answers={200: SHOWN})
 def get_instance(desk: Desk, call: Call) -> Answer:
     """The VM. Raises JsonError(404)."""
     group = find_domain(desk, call)
-    return Answer(view(desk, group, _find(desk, group, call)))
+    return Answer(view(desk, group, _find(desk, group, call), _sensed(desk, group)))
 
 
 @endpoint(
@@ -106,7 +110,7 @@ def id_of(row: InstanceRow) -> str:
     return str(uuid.uuid5(_IDS, f"{row.token}/{row.token_index}"))
 
 
-def view(desk: Desk, group: GroupRow, row: InstanceRow) -> dict[str, Any]:
+def view(desk: Desk, group: GroupRow, row: InstanceRow, sensed: Sensed) -> dict[str, Any]:
     """The VM as clients see it."""
     return {
         "id": id_of(row),
@@ -120,10 +124,14 @@ def view(desk: Desk, group: GroupRow, row: InstanceRow) -> dict[str, Any]:
         "image_id": row.image_id,
         "instance_type": row.instance_type,
         "keyname": row.key_name,
-        "sensor_data": {},
+        "sensor_data": sensed.get((group.uid, row.id), {}),
         "owner": desk.user.name,
         "uri": f"{uri_of(group)}/instances/{id_of(row)}",
     }
+
+
+def _sensed(desk: Desk, group: GroupRow) -> Sensed:
+    return sensors.data_of(desk.connection, desk.user.id, [group.uid], desk.now)
 
 
 def _find(desk: Desk, group: GroupRow, call: Call) -> InstanceRow:

@@ -30,10 +30,11 @@ from phantom_gateway.operations.http_api.spellings import chosen
 from phantom_gateway.operations.http_api.table import endpoint
 from phantom_gateway.operations.http_api.values import whole_schema
 from phantom_gateway.phantom_tags import DE_NAME, DEFINITION, OVERFLOW, VMS_MAX
-from phantom_gateway.records import base_configurations, groups, tags
+from phantom_gateway.records import base_configurations, groups, sensors, tags
 from phantom_gateway.records.base_configurations import BaseConfiguration
 from phantom_gateway.records.groups import GroupRow
 from phantom_gateway.records.launch_configurations import NO_CAP, LaunchSpecRecord, ranked
+from phantom_gateway.records.sensors import GROUP_ITSELF
 from protocol.errors import shown
 
 _POLICY: Mapping[str, Schema] = {
@@ -93,6 +94,7 @@ def list_domains(desk: Desk, _call: Call) -> Answer:
     specs = base_configurations.specs_of(desk.connection, [base.id for base in bases])
     by_name = {spec.name: Launches(base, specs.get(base.id, [])) for base in bases for spec in specs.get(base.id, [])}
     nothing = Launches(None, [])
+    sensed = sensors.data_of(desk.connection, desk.user.id, [group.uid for group in found], desk.now)
     return Answer(
         [
             view(
@@ -100,6 +102,7 @@ def list_domains(desk: Desk, _call: Call) -> Answer:
                 group,
                 {tag.key: tag.value for tag in tagged.get(group.id, [])},
                 by_name.get(group.launch_configuration, nothing),
+                sensed.get((group.uid, GROUP_ITSELF)),
             )
             for group in found
         ]
@@ -183,8 +186,14 @@ def uri_of(group: GroupRow) -> str:
     return f"{PREFIX}/domains/{group.uid}"
 
 
-def view(desk: Desk, group: GroupRow, tagged: Mapping[str, str], launches: Launches) -> dict[str, Any]:
-    """The domain as clients see it."""
+def view(
+    desk: Desk,
+    group: GroupRow,
+    tagged: Mapping[str, str],
+    launches: Launches,
+    sensed: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The domain as clients see it; *sensed* is what its own sensors say."""
     base = launches.base
     own = next((spec for spec in launches.specs if spec.name == group.launch_configuration), None)
     launch_cloud = own.cloud if own else group.launch_configuration.partition("@")[2]
@@ -201,7 +210,7 @@ def view(desk: Desk, group: GroupRow, tagged: Mapping[str, str], launches: Launc
             for rank, cloud in enumerate(clouds, start=1)
         ],
         "deleting": group.deleting,
-        "sensor_data": {},
+        "sensor_data": sensed or {},
         **policies.view(tagged),
     }
     if told["de_name"] == policies.MULTICLOUD:
@@ -246,4 +255,5 @@ def _shown(desk: Desk, group: GroupRow) -> dict[str, Any]:
     tagged = {tag.key: tag.value for tag in tags.of_groups(desk.connection, [group.id]).get(group.id, [])}
     base = base_configurations.of_spec(desk.connection, desk.user.id, group.launch_configuration)
     specs = [] if base is None else base_configurations.specs_of(desk.connection, [base.id]).get(base.id, [])
-    return view(desk, group, tagged, Launches(base, specs))
+    sensed = sensors.data_of(desk.connection, desk.user.id, [group.uid], desk.now)
+    return view(desk, group, tagged, Launches(base, specs), sensed.get((group.uid, GROUP_ITSELF)))
