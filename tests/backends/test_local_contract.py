@@ -1,18 +1,39 @@
 """The contract of a cloud, kept by real processes."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.backends.contract import GATEWAY, CloudContract
+from tests.backends.contract import GATEWAY, CloudContract, Site
 from tests.backends.local_world import LocalWorld
+
+
+class LocalSite(Site):
+    """Processes on this machine."""
+
+    def __init__(self, world: LocalWorld, directory: Path) -> None:
+        self._world = world
+        self._directory = directory
+        super().__init__(world.open(terminate_grace_s=1.0))
+
+    async def reopen(self) -> None:
+        """See the site."""
+        await self.cloud.close()
+        self.cloud = self._world.open(terminate_grace_s=1.0)
+
+    async def user_data(self, machine_id: str) -> bytes:
+        """The file that the machine finds."""
+        (file,) = self._directory.rglob(f"{machine_id}/user-data*")
+        return file.read_bytes()
 
 
 class TestLocalCloud(CloudContract):
     """Local machines keep every promise of a cloud."""
 
     @pytest.fixture
-    async def cloud(self, tmp_path):
+    async def site(self, tmp_path):
         """A local cloud of the suite's gateway; its processes end with the test."""
         world = LocalWorld(tmp_path)
         world.gateway_id = GATEWAY
-        yield world.open(terminate_grace_s=1.0)
+        yield LocalSite(world, tmp_path)
         await world.end()

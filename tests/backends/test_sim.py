@@ -10,7 +10,7 @@ from backends.cloud import CloudTraits, LaunchSpec, MachineState, Mark
 from backends.errors import Ambiguous, NoCapacity, Refused, Throttled, Unreachable
 from backends.sim import Habits, SimCloud
 from backends.sim_faults import POSSIBLE, Fault, Faults, Verb
-from tests.backends.contract import CloudContract, mark
+from tests.backends.contract import CloudContract, Site, mark
 from tests.backends.local_world import Clock
 
 SPEC = LaunchSpec("image", "m1.small")
@@ -35,9 +35,9 @@ class TestSimCloud(CloudContract):
     """The simulated cloud keeps every promise of a cloud."""
 
     @pytest.fixture
-    def cloud(self):
+    def site(self):
         """A simulated cloud where nothing goes wrong."""
-        return sim(habits=Habits(images=IMAGES))
+        return Site(sim(habits=Habits(images=IMAGES)))
 
 
 def sim(**knobs) -> SimCloud:
