@@ -207,6 +207,8 @@ class Probe:
     """Each a sentence that names a problem and its remedy; empty when all is well."""
     learned: tuple[Learned, ...] = ()
     """Of what the cloud is like, whatever the settings say."""
+    limits: tuple[str, ...] = ()
+    """What may be used there, and how much of it is used, in the cloud's own terms: "instances 3 of 10"."""
 
 
 class Cloud(Protocol):

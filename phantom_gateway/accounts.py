@@ -16,10 +16,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from backends.cloud import Cloud, CloudTraits
+from backends.cloud import Cloud
 from phantom_gateway.closed_cloud import ClosedCloud
-from phantom_gateway.clouds import Credentials, OwnCloudOf, build_own_cloud
-from phantom_gateway.config import Ec2CloudSettings
+from phantom_gateway.clouds import OwnCloudOf, build_own_cloud, traits_of
+from phantom_gateway.config import RemoteCloudSettings
+from phantom_gateway.credentials import Credentials
 from phantom_gateway.installation import Installation
 from phantom_gateway.keyring import Keyring, KeyringError
 from phantom_gateway.records import accounts as records
@@ -128,7 +129,7 @@ class GatewayAccounts:
             for key in self._own.keys() - {(row.user_id, row.cloud) for row in rows}:
                 self._retire(self._own.pop(key).account.cloud)
             for row in rows:
-                if isinstance(self._settings.get(row.cloud), Ec2CloudSettings):
+                if isinstance(self._settings.get(row.cloud), RemoteCloudSettings):
                     await self._settle(row)
                 else:
                     self._tell("account.without_cloud", row)
@@ -217,14 +218,14 @@ class GatewayAccounts:
 
     def _put_closed(self, row: StoredAccount, reason: str, *, opens_soon: bool = False, is_whole: bool = True) -> None:
         settings = self._settings[row.cloud]
-        assert isinstance(settings, Ec2CloudSettings), "others have no accounts"
-        traits = _traits(settings)
+        assert isinstance(settings, RemoteCloudSettings), "others have no accounts"
+        traits = traits_of(settings)
         self._put(row, ClosedCloud(row.cloud, traits, reason, opens_soon=opens_soon), is_whole=is_whole)
 
     def _account(self, key: str, cloud_name: str, cloud: Cloud) -> Account:
         """An account with the budget that is configured for its cloud."""
         settings = self._settings.get(cloud_name)
-        vms_max = settings.vms_per_cloud_max if isinstance(settings, Ec2CloudSettings) else None
+        vms_max = settings.vms_per_cloud_max if isinstance(settings, RemoteCloudSettings) else None
         rate = math.inf if settings is None else settings.launches_per_minute_max
         return Account(key, cloud, cloud.traits, vms_max=vms_max, launches_per_minute_max=rate)
 
@@ -248,12 +249,3 @@ class GatewayAccounts:
 
 def _row_of(row: StoredAccount) -> tuple[int, int, AccountState]:
     return row.id, row.version, row.state
-
-
-def _traits(settings: Ec2CloudSettings) -> CloudTraits:
-    """What is known of the cloud without asking it."""
-    return CloudTraits(
-        token_is_idempotent=settings.token_is_idempotent,
-        launch_batch_max=settings.launch_batch_max,
-        visible_after_s=settings.visible_after_s,
-    )

@@ -14,7 +14,7 @@ from backends.cloud import Cloud, Probe
 from phantom_gateway import clock, remembered
 from phantom_gateway.accounts import unseal
 from phantom_gateway.clouds import build_clouds, build_own_cloud
-from phantom_gateway.config import CloudSettings, Ec2CloudSettings
+from phantom_gateway.config import CloudSettings, Ec2CloudSettings, RemoteCloudSettings
 from phantom_gateway.installation import Installation
 from phantom_gateway.keyring import KeyringError
 from phantom_gateway.records import accounts as records
@@ -156,7 +156,7 @@ def _accounts_of(installation: Installation, user: User) -> dict[str, StoredAcco
     """The user's own accounts on clouds that can have any, by cloud."""
     rows = installation.database.read_now(lambda connection: records.of_user(connection, user.id))
     clouds = installation.config.clouds
-    return {row.cloud: row for row in rows if isinstance(clouds.get(row.cloud), Ec2CloudSettings)}
+    return {row.cloud: row for row in rows if isinstance(clouds.get(row.cloud), RemoteCloudSettings)}
 
 
 def _built(installation: Installation, account: StoredAccount) -> tuple[Cloud | None, str]:

@@ -14,7 +14,7 @@ import typer
 from phantom_gateway import account_rules, clock
 from phantom_gateway.account_rules import SECRET_LENGTH_MAX
 from phantom_gateway.accounts import fingerprint, unseal
-from phantom_gateway.clouds import Credentials
+from phantom_gateway.credentials import Credentials
 from phantom_gateway.installation import Installation, InstallationError
 from phantom_gateway.keyring import KEYS_VARIABLE, KeyringError
 from phantom_gateway.records import accounts as records

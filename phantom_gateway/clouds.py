@@ -6,24 +6,22 @@ kind is configured, so that nobody waits for, or needs, what he does not use. Do
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, assert_never
 
-from backends.cloud import Cloud
-from phantom_gateway.config import Config, Ec2CloudSettings, LocalCloudSettings
-from phantom_gateway.secret import Secret
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """A key on a cloud, and the key pair of VMs launched with it where a launch names none. Never shown."""
-
-    access_key_id: str = field(repr=False)
-    secret_access_key: Secret
-    key_name: str | None = None
-
+from backends.cloud import Cloud, CloudTraits
+from phantom_gateway import libvirt_clouds, remote_clouds
+from phantom_gateway.config import (
+    Config,
+    Ec2CloudSettings,
+    LibcloudCloudSettings,
+    LibvirtCloudSettings,
+    LocalCloudSettings,
+    OpenStackCloudSettings,
+    RemoteCloudSettings,
+)
+from phantom_gateway.credentials import Credentials
 
 CloudsOf = Callable[[Config, str, Callable[[], datetime]], Mapping[str, Cloud]]
 """Makes the operator's clouds of a configuration, by name, for the gateway with this id, with this clock."""
@@ -44,10 +42,12 @@ def build_clouds(config: Config, gateway_id: str, clock: Callable[[], datetime])
         match settings:
             case LocalCloudSettings():
                 clouds[name] = _local(name, settings, directory, gateway_id, clock)
-            case Ec2CloudSettings():
+            case LibvirtCloudSettings():
+                clouds[name] = libvirt_clouds.libvirt(name, settings, directory, gateway_id, clock)
+            case Ec2CloudSettings() | OpenStackCloudSettings() | LibcloudCloudSettings():
                 credentials = operators_credentials(settings)
                 if credentials is not None:
-                    clouds[name] = _ec2(name, settings, credentials, gateway_id, clock)
+                    clouds[name] = _remote(name, settings, credentials, gateway_id, clock)
             case _ as never:
                 assert_never(never)
     return clouds
@@ -62,16 +62,41 @@ def build_own_cloud(
     Raises KeyError: it is not configured. Raises ValueError: clouds of its kind know no credentials.
     """
     settings = config.clouds[name]
-    if not isinstance(settings, Ec2CloudSettings):
+    if not isinstance(settings, RemoteCloudSettings):
         raise ValueError(f"{name} is of the kind {settings.kind}, which knows no credentials")  # noqa: TRY004 - a value
-    return _ec2(name, settings, credentials, gateway_id, clock)
+    return _remote(name, settings, credentials, gateway_id, clock)
 
 
-def operators_credentials(settings: Ec2CloudSettings) -> Credentials | None:
-    """The operator's key in the configuration, or None."""
+def operators_credentials(settings: RemoteCloudSettings) -> Credentials | None:
+    """The operator's credentials in the configuration, or None. Raises InstallationError: clouds.yaml is wrong."""
+    if not isinstance(settings, Ec2CloudSettings):
+        return remote_clouds.operators_credentials(settings)
     if settings.access_key_id is None or settings.secret_access_key is None:
         return None
     return Credentials(settings.access_key_id, settings.secret_access_key)
+
+
+def traits_of(settings: RemoteCloudSettings) -> CloudTraits:
+    """What is known of the cloud without asking it."""
+    return CloudTraits(
+        token_is_idempotent=isinstance(settings, Ec2CloudSettings) and settings.token_is_idempotent,
+        launch_batch_max=settings.launch_batch_max,
+        visible_after_s=settings.visible_after_s,
+    )
+
+
+def _remote(
+    name: str, settings: RemoteCloudSettings, credentials: Credentials, gateway_id: str, clock: Callable[[], datetime]
+) -> Cloud:
+    match settings:
+        case Ec2CloudSettings():
+            return _ec2(name, settings, credentials, gateway_id, clock)
+        case OpenStackCloudSettings():
+            return remote_clouds.openstack(name, settings, credentials, gateway_id, clock)
+        case LibcloudCloudSettings():
+            return remote_clouds.libcloud(name, settings, credentials, gateway_id, clock)
+        case _ as never:
+            assert_never(never)
 
 
 def _local(

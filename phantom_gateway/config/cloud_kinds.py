@@ -1,8 +1,8 @@
 """
 What may be configured of a cloud, by its kind: every key, with its default, limits, meaning and reason.
 
-Owns: the frozen values of both kinds, and what each dialect of EC2 presets. Does not own: what the adapters behind them
-do, nor choosing one (``reader``).
+Owns: the frozen values of ``local`` and ``ec2``, and what each dialect of EC2 presets. Does not own: what the adapters
+behind them do, nor choosing one (``reader``).
 """
 
 from collections.abc import Mapping
@@ -71,14 +71,15 @@ a thousand in four calls are there at once, in ten they are not.
 FOUND: Mapping[str, type] = {"dialect": str, "filters_trusted": bool, "token_is_idempotent": bool, "zones": list}
 """What a probe may find out of an endpoint, and how it is remembered."""
 
-_KIND = about(
-    kinds.Choice("kind of cloud", ("local", "ec2"), later=("openstack", "libcloud", "libvirt")),
+KIND = about(
+    kinds.Choice("kind of cloud", ("local", "ec2", "openstack", "libcloud", "libvirt")),
     "What the cloud is made of: `local` runs each VM as processes on this machine, `ec2` asks an endpoint that speaks "
-    "EC2.",
-    reason="Each kind has keys of its own; other kinds are not built yet.",
+    "EC2, `openstack` a project of an OpenStack, `libcloud` another provider through Apache Libcloud; `libvirt` "
+    "runs VMs on a machine of your own.",
+    reason="Each kind has keys of its own.",
 )
 
-_LAUNCHES_PER_MINUTE_MAX = about(
+LAUNCHES_PER_MINUTE_MAX = about(
     kinds.Number(1, 100_000),
     "VMs launched there per minute, by each account.",
     reason="A loop of launches and deaths costs no more than this; two a second repair most outages in minutes.",
@@ -110,7 +111,7 @@ class LocalImageSettings:
 class LocalCloudSettings:
     """A cloud of processes on this machine."""
 
-    kind: str = field(metadata=_KIND)
+    kind: str = field(metadata=KIND)
     vms_max: int = field(
         default=50,
         metadata=about(
@@ -135,7 +136,7 @@ class LocalCloudSettings:
             reason="Servers finish what they are answering; past 300 a shrinking group seems stuck.",
         ),
     )
-    launches_per_minute_max: float = field(default=120.0, metadata=_LAUNCHES_PER_MINUTE_MAX)
+    launches_per_minute_max: float = field(default=120.0, metadata=LAUNCHES_PER_MINUTE_MAX)
     images: Mapping[str, LocalImageSettings] = field(default_factory=dict)
     """By name, in the order of the file."""
 
@@ -158,7 +159,7 @@ class Ec2CloudSettings:
     Raises KeyError: there is no such dialect.
     """
 
-    kind: str = field(metadata=_KIND)
+    kind: str = field(metadata=KIND)
     endpoint_url: str = field(
         metadata=about(
             places.EndpointUrl(),
@@ -346,7 +347,7 @@ class Ec2CloudSettings:
             reason="A bill ends here, whatever groups want; below most quotas of a large account.",
         ),
     )
-    launches_per_minute_max: float = field(default=120.0, metadata=_LAUNCHES_PER_MINUTE_MAX)
+    launches_per_minute_max: float = field(default=120.0, metadata=LAUNCHES_PER_MINUTE_MAX)
     found: Mapping[str, Any] = field(default_factory=dict)
     """What a probe found out, by the names in FOUND; it stands where the file says nothing."""
     silent: frozenset[str] = field(init=False, default=frozenset())
@@ -370,9 +371,3 @@ class Ec2CloudSettings:
         """The same, with what a probe *found*, and nothing of what an earlier one did."""
         changes: dict[str, Any] = {**dict.fromkeys(self.silent), "found": found}
         return replace(self, **changes)
-
-
-CloudSettings = LocalCloudSettings | Ec2CloudSettings
-
-CLOUD_TABLES: Mapping[str, type[CloudSettings]] = {"local": LocalCloudSettings, "ec2": Ec2CloudSettings}
-"""Which keys a cloud has, by its ``kind``."""

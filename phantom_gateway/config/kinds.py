@@ -128,11 +128,10 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of *options*. *later* are words that will be accepted one day, and are told so."""
+    """One of *options*."""
 
     noun: str
     options: tuple[str, ...]
-    later: tuple[str, ...] = ()
     words: str = "string"
 
     @property
@@ -142,8 +141,6 @@ class Choice:
 
     def read(self, value: object, _around: Around) -> str:
         """The word chosen."""
-        if isinstance(value, str) and value in self.later:
-            raise Wrong(f"{self.noun.split()[0]} {shown(value)} is not built yet; this version has: {self.limits}")
         if not isinstance(value, str) or value not in self.options:
             raise Wrong(f"{shown(value)} is not a {self.noun}; use one of: {self.limits}")
         return value
@@ -170,6 +167,32 @@ class Words:
             if "\0" in word:
                 raise Wrong(f"{shown(word)} holds a NUL character, which no command line can")
         return tuple(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Up to *most* names, each with a string, a whole number or a boolean. Values are never shown back."""
+
+    most: int
+    words: str = "table"
+
+    @property
+    def limits(self) -> str:
+        """How many, and of what."""
+        return f"up to {self.most} names, each with a string, a whole number or true or false"
+
+    def read(self, value: object, _around: Around) -> Mapping[str, str | int | bool]:
+        """The names with their values."""
+        if not isinstance(value, dict):
+            raise Wrong(f'must be a table, not {kind_of(value)}; for example {{ project = "web" }}')
+        if len(value) > self.most:
+            raise Wrong(f"holds {len(value)} names; use at most {self.most}")
+        for name, each in value.items():
+            if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", name) is None:
+                raise Wrong(f"has the name {shown(name)}; use letters, digits and '_'")
+            if not isinstance(each, str | int):
+                raise Wrong(f"{name} must be a string, a whole number or true or false, not {kind_of(each)}")
+        return dict(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,18 +11,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from phantom_gateway.config.cloud_kinds import (
-    CLOUD_TABLES,
-    IMAGE_NAME,
-    IMAGES_MAX,
-    CloudSettings,
-    LocalCloudSettings,
-    LocalImageSettings,
-)
+from phantom_gateway.config import agreement
+from phantom_gateway.config.cloud_kinds import IMAGE_NAME, IMAGES_MAX, LocalCloudSettings, LocalImageSettings
+from phantom_gateway.config.clouds import CLOUD_TABLES, IMAGE_TABLES, CloudSettings, ImageSettings
 from phantom_gateway.config.defaults import EMBEDDED
 from phantom_gateway.config.errors import ConfigError, KeyPath, Problem, kind_of, named, shown
 from phantom_gateway.config.keys import keys_of
 from phantom_gateway.config.kinds import Around, Wrong
+from phantom_gateway.config.libvirt_kind import LibvirtImageSettings
 from phantom_gateway.config.lines import Lines
 from phantom_gateway.config.places import is_loopback
 from phantom_gateway.config.schema import (
@@ -52,6 +48,10 @@ _SECTIONS: Mapping[str, type] = {
     "limits": Limits,
 }
 _MONITORS = ("opentsdb", "prometheus")
+_IMAGE_EXAMPLES: Mapping[type, str] = {
+    LocalImageSettings: '{ command = ["sleep", "600"] }',
+    LibvirtImageSettings: '{ disk = "debian.qcow2" }',
+}
 _TOP_TABLES = (*_SECTIONS, "sensors", "users", "clouds")
 
 
@@ -255,37 +255,26 @@ class _Reader:
             # The other keys are those of another kind of cloud: nothing can be said of them.
             self._wrong((*path, "kind"), str(wrong))
             return None
-        if table is LocalCloudSettings:
+        if table in IMAGE_TABLES:
             values = self._values(table, {k: v for k, v in raw.items() if k != "images"}, path, ["images"])
-            values["images"] = self._images(raw.get("images", {}), (*path, "images"))
+            values["images"] = self._images(IMAGE_TABLES[table], raw.get("images", {}), (*path, "images"))
         else:
             values = self._values(table, self._without_images(raw, path), path)
-            self._check_ec2(raw, values, path)
+            for key, text in agreement.disagreements(table, raw, values):
+                self._wrong((*path, key), text)
         return table(**values) if len(self._problems) == before else None
 
     def _without_images(self, raw: Mapping[str, Any], path: KeyPath) -> Mapping[str, Any]:
         """The keys of a cloud whose images are not ours to describe."""
         if "images" in raw:
-            text = "belongs to clouds of the kind local; images of this one are its own: name their ids in launches"
+            text = (
+                "belongs to clouds of the kinds local and libvirt; images of this one are its own: name their ids in "
+                "launches"
+            )
             self._wrong((*path, "images"), text)
         return {key: value for key, value in raw.items() if key != "images"}
 
-    def _check_ec2(self, raw: Mapping[str, Any], values: Mapping[str, Any], path: KeyPath) -> None:
-        """Nothing; keys that need or contradict each other are a problem."""
-        for present, missing in (("access_key_id", "secret_access_key"), ("secret_access_key", "access_key_id")):
-            if present in raw and missing not in raw:
-                self._wrong(
-                    (*path, present),
-                    f"needs {missing} as well; give both, or neither when every user has a key of his own there",
-                )
-        if "ca_bundle" in raw and values.get("verify_tls") is False:
-            self._wrong((*path, "ca_bundle"), "is not used with verify_tls = false; leave out one of the two")
-        if "ca_bundle" in raw and str(values.get("endpoint_url", "")).startswith("http://"):
-            self._wrong(
-                (*path, "ca_bundle"), "is not used with http://, which has no TLS; write https://, or leave it out"
-            )
-
-    def _images(self, raw: Any, path: KeyPath) -> dict[str, LocalImageSettings]:
+    def _images(self, table: type[ImageSettings], raw: Any, path: KeyPath) -> dict[str, ImageSettings]:
         """The images of one cloud that are right."""
         if not isinstance(raw, dict):
             self._wrong(
@@ -295,24 +284,27 @@ class _Reader:
         if len(raw) > IMAGES_MAX:
             self._wrong(path, f"are {len(raw)}; at most {IMAGES_MAX} can be offered")
             return {}
-        images = {}
+        images: dict[str, ImageSettings] = {}
         for name, each in raw.items():
             before = len(self._problems)
-            values = self._image(name, each, (*path, name))
+            values = self._image(table, name, each, (*path, name))
             if len(self._problems) == before:
-                images[name] = LocalImageSettings(**values)
+                images[name] = table(**values)
         return images
 
-    def _image(self, name: str, raw: Any, path: KeyPath) -> dict[str, Any]:
+    def _image(self, table: type[ImageSettings], name: str, raw: Any, path: KeyPath) -> dict[str, Any]:
         """What one image's table says, as far as it is right."""
         try:
             IMAGE_NAME.read(name, self._around)
         except Wrong as wrong:
             self._wrong(path, f"as the name of an image {wrong}")
-        if isinstance(raw, dict):
-            return self._values(LocalImageSettings, raw, path)
-        self._wrong(path, f'must be a table, not {kind_of(raw)}; for example {{ command = ["sleep", "600"] }}')
-        return {}
+        if not isinstance(raw, dict):
+            self._wrong(path, f"must be a table, not {kind_of(raw)}; for example {_IMAGE_EXAMPLES[table]}")
+            return {}
+        values = self._values(table, raw, path)
+        for key, text in agreement.disagreements(table, raw, values):
+            self._wrong((*path, key), text)
+        return values
 
     def _check_server(self, server: Mapping[str, Any]) -> None:
         """Nothing; a door that is half secured, or open by accident, is a problem."""

@@ -1,7 +1,7 @@
 """
 What may be configured: every table and key, with its kind, default, limits, meaning, and the reason of its limits.
 
-Owns: the frozen values that the rest of the gateway reads. Does not own those of clouds (``cloud_kinds``), reading them
+Owns: the frozen values that the rest of the gateway reads. Does not own those of clouds (``clouds``), reading them
 (``reader``), nor their defaults where those are whole clouds (``defaults``).
 """
 
@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from phantom_gateway.config import kinds, places
-from phantom_gateway.config.cloud_kinds import CLOUD_TABLES, CloudSettings, LocalImageSettings
+from phantom_gateway.config.cloud_kinds import LocalImageSettings
+from phantom_gateway.config.clouds import CLOUD_TABLES, CloudSettings
 from phantom_gateway.config.keys import about
+from phantom_gateway.config.libvirt_kind import LibvirtImageSettings
 from phantom_gateway.config.sensor_settings import MonitorSettings, SensorsSettings
 from phantom_gateway.names import CLOUD_NAME_RULE
 from phantom_gateway.secret import Secret
@@ -272,5 +274,6 @@ TABLES: Mapping[str, type] = {
     "[[users]]": UserSettings,
     **{f'[clouds.NAME] kind = "{kind}"': table for kind, table in CLOUD_TABLES.items()},
     '[clouds.NAME.images."IMAGE"]': LocalImageSettings,
+    '[clouds.NAME.images."IMAGE"] of libvirt': LibvirtImageSettings,
 }
 """Every table by the header that opens it; "" is what stands before the first header."""

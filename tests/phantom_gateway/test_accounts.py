@@ -22,8 +22,8 @@ from backends.sim import SimCloud
 from phantom_gateway import clock
 from phantom_gateway.accounts import RETIRED_KEPT_S, GatewayAccounts, seal, unseal
 from phantom_gateway.app import serving
-from phantom_gateway.clouds import Credentials
 from phantom_gateway.config import Config, load
+from phantom_gateway.credentials import Credentials
 from phantom_gateway.installation import Installation, open_installation
 from phantom_gateway.keyring import Keyring, new_key
 from phantom_gateway.records import accounts, users

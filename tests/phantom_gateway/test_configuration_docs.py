@@ -81,11 +81,14 @@ def test_the_example_can_be_used(tmp_path: Path) -> None:
     (example,) = re.findall(r"^```toml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     path = tmp_path / "phantom.toml"
     path.write_text(example, encoding="utf-8")
-    (tmp_path / "alice.password").write_text("sesame\n")
+    for name in ("alice.password", "bexar.password", "ocean.token"):
+        (tmp_path / name).write_text("sesame\n")
+    for name in ("clouds.yaml", "debian-12.qcow2", "vmlinuz", "initrd.img"):
+        (tmp_path / name).touch()
     config = load(path, {"ALICE_SECRET": "hush", "DEPLOY_SECRET": "hush"})
     embedded = load(None, {"HOME": "/home/alice"})
 
-    assert list(config.clouds) == ["hotel", "sierra", "foxtrot"]
+    assert list(config.clouds) == ["hotel", "sierra", "foxtrot", "alamo", "bexar", "ocean", "spare"]
     assert [user.name for user in config.users] == ["alice", "deploy"]
     assert config.state_directory == tmp_path / "state"
     assert (config.server, config.database) == (embedded.server, embedded.database)
