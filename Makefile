@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 CLIENTS := .venv-clients
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check format bench manual clients prometheus clean
+.PHONY: help setup run demo test check format bench manual clients prometheus clean setup-vms test-vms setup-openstack test-openstack
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/installed: pyproject.toml
 	@echo "Installing into $(VENV) (about half a minute) ..."
@@ -20,6 +20,9 @@ $(VENV)/installed: pyproject.toml
 $(VENV)/installed-tests: $(VENV)/installed
 	@echo "Installing what the tests need ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@# libvirt-python is compiled: it is tested wherever libvirt's headers are.
+	@! pkg-config --exists libvirt 2>/dev/null || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[libvirt]'
 	@touch $@
 
 CLIENT_LISTS := requirements-cli.txt requirements-boto2.txt requirements-ansible.txt package.json package-lock.json .npmrc install.sh
@@ -55,6 +58,19 @@ format: $(VENV)/installed-tests ## Put the code into its one format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+setup-vms: $(VENV)/installed-tests ## Install what real VMs need, as root (Debian: QEMU, libvirt, a kernel)
+	@tests/vms/install.sh $(CURDIR)/.vms
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[libvirt]'
+
+test-vms: $(VENV)/installed-tests ## Real VMs through libvirt: two booted, one killed, one replaced
+	@$(BIN)/python -m pytest -q -s tests/vms tests/backends/test_libvirt_contract.py
+
+setup-openstack: ## Install a real OpenStack control plane from Debian's packages, as root (about four minutes)
+	@tests/real_openstack/install.sh
+
+test-openstack: $(VENV)/installed-tests $(CLIENTS)/installed ## The tests on a real OpenStack control plane, on loopback
+	@$(BIN)/python -m tests.real_openstack.control_plane
+
 bench: $(VENV)/installed-tests ## Measure against moto_server and a bare aiohttp handler, then what big clouds cost
 	@PYTHON=$(PYTHON) bench/run.sh
 	@$(BIN)/python -m bench.clouds
@@ -63,4 +79,4 @@ manual: $(VENV)/installed ## Write docs/as-tools.md anew from the table of the a
 	@$(BIN)/python -m phantom_gateway.as_tools.manual > docs/as-tools.md
 
 clean: ## Remove environments and caches; never the state of a gateway
-	rm -rf $(VENV) $(CLIENTS) .venv-bench build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS) .venv-bench .vms build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -11,6 +11,7 @@ import io
 import json
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,9 @@ QEMU_IMG_S_MAX = 30.0
 """Making an empty layer takes milliseconds; a network file system may take longer."""
 
 DISK_FULL = 28
+
+READABLE_BY_ROOT = 0o100400
+"""User data holds secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +96,24 @@ def seed_iso(name: str, user_data: bytes) -> bytes:
     iso.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident="cidata")
     for place, (file, octets) in enumerate({"user-data": user_data, "meta-data": meta_data}.items()):
         short = f"/FILE{place}.;1"
-        iso.add_fp(io.BytesIO(octets), len(octets), short, rr_name=file, joliet_path=f"/{file}", file_mode=0o100400)
+        iso.add_fp(
+            io.BytesIO(octets), len(octets), short, rr_name=file, joliet_path=f"/{file}", file_mode=READABLE_BY_ROOT
+        )
     written = io.BytesIO()
     iso.write_fp(written)
     iso.close()
     return written.getvalue()
 
 
-def newc(files: dict[str, bytes]) -> bytes:
+def newc(files: Mapping[str, bytes], *, mode: int = READABLE_BY_ROOT, folders: Sequence[str] = ()) -> bytes:
     """
-    An archive in the form that Linux unpacks as its first file system, readable by root alone.
+    An archive in the form that Linux unpacks as its first file system: *files* with *mode*, and empty *folders*.
 
     Source: Linux, Documentation/driver-api/early-userspace/buffer-format.rst.
     """
-    folders = {str(parent) for name in files for parent in Path(name).parents if str(parent) != "."}
-    entries = [(name, 0o040755, b"") for name in sorted(folders)]
-    entries += [(name, 0o100400, octets) for name, octets in files.items()]
+    parents = {str(parent) for name in files for parent in Path(name).parents if str(parent) != "."}
+    entries = [(name, 0o040755, b"") for name in sorted(parents | set(folders))]
+    entries += [(name, mode, octets) for name, octets in files.items()]
     archive = b"".join(_entry(number, *entry) for number, entry in enumerate(entries, start=1))
     return archive + _entry(0, "TRAILER!!!", 0, b"")
 

@@ -16,6 +16,9 @@ from backends.via_libcloud.wire import Lost, NotSent, Traffic
 TEXT_CHARS_MAX = 500
 """Of a provider's own words in an activity. Some send pages of HTML."""
 
+SECRET_CHARS_MIN = 4
+"""Of a secret, or a line of one. Shorter ones are in every text, and no secrets."""
+
 RETRY_AFTER_S = 5.0
 """When a throttling provider names no time."""
 
@@ -64,8 +67,9 @@ def is_full(text: str) -> bool:
 def clean(text: str, secrets: tuple[str, ...] = ()) -> str:
     """*text* on one line, without *secrets* and what XML cannot carry, cut to TEXT_CHARS_MAX."""
     text = text[: 16 * TEXT_CHARS_MAX]
-    for secret in secrets:
-        text = text.replace(secret, "***") if secret else text
+    # Line by line: a private key of many lines is quoted with its line ends escaped, or on one line.
+    for part in (part for secret in secrets for part in (secret, *secret.splitlines())):
+        text = text.replace(part, "***") if len(part) >= SECRET_CHARS_MIN else text
     text = " ".join(_UNPRINTABLE.sub(" ", text).split())
     return text if len(text) <= TEXT_CHARS_MAX else f"{text[: TEXT_CHARS_MAX - 3]}..."
 

@@ -100,8 +100,6 @@ class Habits:
     takes_security_groups: bool = False
     takes_user_data: bool = True
     user_data_is_text: bool = True
-    unknown_is_pending: bool = False
-    """The driver has no word for a machine that is being made."""
 
 
 # Things of a provider, named by id alone: the provider itself says when there is no such thing.
@@ -169,9 +167,7 @@ def _create_by_signature(driver: Any, order: Order) -> Any:
     return driver.create_node(**named)
 
 
-BY_NAME = Habits(
-    _create_by_signature, _with_options, takes_key_name=True, takes_security_groups=True, unknown_is_pending=False
-)
+BY_NAME = Habits(_create_by_signature, _with_options, takes_key_name=True, takes_security_groups=True)
 """For drivers without a row: what they do beyond this is not known, and nobody here has tried it."""
 
 

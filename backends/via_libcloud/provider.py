@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from libcloud.compute.providers import get_driver
 
-from backends.cloud import LaunchSpec, Machine, MachineState, Mark
+from backends.cloud import LaunchSpec, Machine, Mark
 from backends.errors import Refused
 from backends.via_libcloud.habits import FIRST_CLASS, Habits, Order, habits_of
 from backends.via_libcloud.names import claim_of
@@ -191,7 +191,7 @@ class DriverProvider:
         state, reason = state_of(node)
         return Machine(
             machine_id,
-            MachineState.PENDING if state is MachineState.UNKNOWN and self._habits.unknown_is_pending else state,
+            state,
             mark,
             created if created.tzinfo else created.replace(tzinfo=UTC),
             private_ip=next(iter(node.private_ips or ()), None),

@@ -303,7 +303,6 @@ ROWS: Mapping[str, Habits] = {
         _listing_azure,
         needs_location=True,
         user_data_is_text=False,
-        unknown_is_pending=True,
     ),
     "cloudstack": Habits(
         _create_cloudstack,

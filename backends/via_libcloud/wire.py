@@ -190,7 +190,7 @@ def _was_not_sent(error: BaseException) -> bool:
     if isinstance(error, requests.exceptions.SSLError):
         # An encrypted connection can also break later; these are refused while it is made.
         return any(word in str(error).upper() for word in ("CERTIFICATE", "WRONG_VERSION", "HANDSHAKE"))
-    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
         return True
     return any(
         isinstance(each, ConnectTimeoutError | NewConnectionError | NameResolutionError) for each in _chain(error)
