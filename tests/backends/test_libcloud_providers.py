@@ -73,7 +73,7 @@ class ProviderSite(Site):
     def opened(self) -> LibcloudCloud:
         """A cloud over it."""
         case = self._case
-        url = {"endpoint_url": f"{self.served.url}/client/api"} if case.driver == "cloudstack" else {}
+        url: dict[str, Any] = {"endpoint_url": f"{self.served.url}/client/api"} if case.driver == "cloudstack" else {}
         secret = self._secret if case.driver == "gce" else "token-of-the-operator"
         account = Account("robot@demo.iam.gserviceaccount.com", secret)
         provider = DriverProvider(case.driver, account, Wants(**case.wants, **url), lambda: datetime.now(UTC))

@@ -196,13 +196,14 @@ class Stage:
     async def _servers(self) -> set[str]:
         if not REAL:
             return {each["id"] for each in self.world.alive()}
-        return await self._asked(
+        found: set[str] = await self._asked(
             lambda provider, driver: {
                 each["id"]
                 for each in provider._pages(driver.connection, "/servers/detail", "servers")
                 if each["OS-EXT-STS:task_state"] != "deleting"
             }
         )
+        return found
 
     async def _delete_server(self, machine_id: str) -> None:
         await self._asked(lambda provider, driver: provider.destroy(driver, machine_id))

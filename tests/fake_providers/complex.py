@@ -124,14 +124,26 @@ def gce(shelf: Shelf) -> web.Application:
     async def polled(request: web.Request) -> web.Response:
         return web.json_response(operations[request.match_info["name"]])
 
+    app = web.Application()
+    base = "/www.googleapis.com/compute/v1/projects/demo"
+    app.router.add_get(f"{base}/zones/north-a/instances", listed)
+    app.router.add_post(f"{base}/zones/north-a/instances", ordered)
+    app.router.add_get(f"{base}/zones/north-a/instances/{{name}}", one)
+    app.router.add_delete(f"{base}/zones/north-a/instances/{{name}}", deleted)
+    app.router.add_get(f"{base}/zones/north-a/operations/{{name}}", polled)
+    _add_what_google_offers(app, base, zone)
+    return app
+
+
+def _add_what_google_offers(app: web.Application, base: str, zone: dict[str, Any]) -> None:
+    """Nothing; log-in, one zone of one region, one machine type, one image, one network."""
+
     async def imaged(request: web.Request) -> web.Response:
         name = request.match_info["name"]
         if name == NO_IMAGE:
             return _google(404, "notFound", f"The resource '{name}' was not found")
         return web.json_response(_thing(f"{GOOGLE}/global/images/{name}", name))
 
-    app = web.Application()
-    base = "/www.googleapis.com/compute/v1/projects/demo"
     app.router.add_post("/accounts.google.com/o/oauth2/token", _token)
     app.router.add_post("/oauth2.googleapis.com/token", _token)
     app.router.add_get(f"{base}/zones/north-a", _says(zone))
@@ -139,11 +151,6 @@ def gce(shelf: Shelf) -> web.Application:
     region = _thing(f"{GOOGLE}/regions/north", "north") | {"zones": [zone["selfLink"]]}
     app.router.add_get(f"{base}/regions/north", _says(region))
     app.router.add_get(f"{base}/regions", _says({"items": [region]}))
-    app.router.add_get(f"{base}/zones/north-a/instances", listed)
-    app.router.add_post(f"{base}/zones/north-a/instances", ordered)
-    app.router.add_get(f"{base}/zones/north-a/instances/{{name}}", one)
-    app.router.add_delete(f"{base}/zones/north-a/instances/{{name}}", deleted)
-    app.router.add_get(f"{base}/zones/north-a/operations/{{name}}", polled)
     kind = _thing(f"{GOOGLE}/zones/north-a/machineTypes/small", "small") | {"guestCpus": 1, "memoryMb": 512}
     app.router.add_get(f"{base}/zones/north-a/machineTypes/small", _says(kind | {"zone": zone["selfLink"]}))
     app.router.add_get(f"{base}/zones/north-a/machineTypes", _says({"items": []}))
@@ -158,12 +165,10 @@ def gce(shelf: Shelf) -> web.Application:
     app.router.add_get(f"{base}/global/images/{{name}}", imaged)
     app.router.add_get("/www.googleapis.com/compute/v1/projects/{other}/global/images/{name}", imaged)
     app.router.add_get("/www.googleapis.com/compute/v1/projects/{other}/global/images", _says({"items": []}))
-    return app
 
 
 def azure(shelf: Shelf) -> web.Application:
     """``management.azure.com``: a VM is put under its name, after its network card."""
-    cards: dict[str, Any] = {}
 
     def shown(machine: Machine) -> dict[str, Any]:
         order = machine.order
@@ -181,9 +186,7 @@ def azure(shelf: Shelf) -> web.Application:
         if known is not None:
             return web.json_response(shown(known))
         if order["properties"]["storageProfile"]["imageReference"]["offer"] == NO_IMAGE:
-            return _azure(
-                404, "PlatformImageNotFound", f"The platform image 'Debian:{NO_IMAGE}:12:latest' was not found"
-            )
+            return _azure(404, "PlatformImageNotFound", f"There is no image 'Debian:{NO_IMAGE}:12:latest'")
         machine = shelf.add(name, order, base64.b64decode(order["properties"]["osProfile"].get("customData", "")))
         if machine is None:
             return _azure(409, "SkuNotAvailable", "The requested size is currently not available: no capacity")
@@ -205,6 +208,25 @@ def azure(shelf: Shelf) -> web.Application:
         machine = shelf.named(request.match_info["name"])
         return web.Response(status=204) if machine is None else _gone(shelf, machine)
 
+    app = web.Application()
+    machines = f"{GROUP}/providers/Microsoft.Compute/virtualMachines"
+    app.router.add_post("/login.microsoftonline.com/t-1/oauth2/token", logged_in)
+    app.router.add_get(machines, listed)
+    app.router.add_put(f"{machines}/{{name}}", put)
+    app.router.add_get(f"{machines}/{{name}}", one)
+    app.router.add_get(f"{machines}/{{name}}/InstanceView", viewed)
+    app.router.add_delete(f"{machines}/{{name}}", deleted)
+    _add_network_cards(app)
+    sizes = f"{SUBSCRIPTION}/providers/Microsoft.Compute/locations/north/vmSizes"
+    app.router.add_get(sizes, _says({"value": []}))
+    app.router.add_get(f"{SUBSCRIPTION}/providers/Microsoft.Compute", _says({"resourceTypes": []}))
+    return app
+
+
+def _add_network_cards(app: web.Application) -> None:
+    """Nothing; network cards can be made, shown and removed."""
+    cards: dict[str, Any] = {}
+
     async def carded(request: web.Request) -> web.Response:
         name = request.match_info["name"]
         identity = request.path.removeprefix("/management.azure.com")
@@ -218,22 +240,10 @@ def azure(shelf: Shelf) -> web.Application:
         cards.pop(request.match_info["name"], None)
         return web.json_response({}, status=200)
 
-    app = web.Application()
-    machines = f"{GROUP}/providers/Microsoft.Compute/virtualMachines"
     nic = f"{GROUP}/providers/Microsoft.Network/networkInterfaces/{{name}}"
-    app.router.add_post("/login.microsoftonline.com/t-1/oauth2/token", logged_in)
-    app.router.add_get(machines, listed)
-    app.router.add_put(f"{machines}/{{name}}", put)
-    app.router.add_get(f"{machines}/{{name}}", one)
-    app.router.add_get(f"{machines}/{{name}}/InstanceView", viewed)
-    app.router.add_delete(f"{machines}/{{name}}", deleted)
     app.router.add_put(nic, carded)
     app.router.add_get(nic, card)
     app.router.add_delete(nic, uncarded)
-    sizes = f"{SUBSCRIPTION}/providers/Microsoft.Compute/locations/north/vmSizes"
-    app.router.add_get(sizes, _says({"value": []}))
-    app.router.add_get(f"{SUBSCRIPTION}/providers/Microsoft.Compute", _says({"resourceTypes": []}))
-    return app
 
 
 def _gone(shelf: Shelf, machine: Machine) -> web.Response:
