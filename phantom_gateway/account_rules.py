@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from phantom_gateway.accounts import seal
-from phantom_gateway.clouds import Credentials
+from phantom_gateway.credentials import Credentials
 from phantom_gateway.config import Ec2CloudSettings
 from phantom_gateway.config.keys import keys_of
 from phantom_gateway.config.kinds import Around, Wrong
@@ -22,7 +22,7 @@ from phantom_gateway.records.session import Connection
 SECRET_LENGTH_MAX = 1024
 """Characters. EC2's have 40; a longer text is some other file."""
 
-KINDS_WITH_CREDENTIALS = frozenset({"ec2"})
+KINDS_WITH_CREDENTIALS = frozenset({"ec2", "openstack", "libcloud"})
 """Of clouds; the others know no credentials."""
 
 

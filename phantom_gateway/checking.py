@@ -14,7 +14,13 @@ from backends.cloud import Cloud, Probe
 from phantom_gateway import clock, remembered
 from phantom_gateway.accounts import unseal
 from phantom_gateway.clouds import build_clouds, build_own_cloud
-from phantom_gateway.config import CloudSettings, Ec2CloudSettings, RemoteCloudSettings
+from phantom_gateway.config import (
+    CloudSettings,
+    Ec2CloudSettings,
+    LibcloudCloudSettings,
+    LibvirtCloudSettings,
+    RemoteCloudSettings,
+)
 from phantom_gateway.installation import Installation
 from phantom_gateway.keyring import KeyringError
 from phantom_gateway.records import accounts as records
@@ -26,6 +32,9 @@ from phantom_gateway.records.users import User
 
 PROBE_S_MAX = 30.0
 """A cloud that needs longer to say what it has would not be fit to launch in time either."""
+
+SHOWN_MAX = 12
+"""Names of one sort in the table. Clouds have hundreds of sizes; ``--json`` has them all."""
 
 NO_ACCOUNT = "the operator has no key here: only users with their own can use it (check --user NAME probes theirs)"
 
@@ -64,20 +73,45 @@ class Report:
 
     @property
     def dialect(self) -> str | None:
-        """The family of the endpoint; None for clouds that have none."""
-        return self.settings.dialect if isinstance(self.settings, Ec2CloudSettings) else None
+        """Which of its kind it is: EC2's family, the driver, the hypervisor's URI; None where there is one only."""
+        match self.settings:
+            case Ec2CloudSettings():
+                return self.settings.dialect
+            case LibcloudCloudSettings():
+                return self.settings.driver
+            case LibvirtCloudSettings():
+                return self.settings.uri
+            case _:
+                return None
 
-    def rows(self) -> list[tuple[str, ...]]:
-        """A line per finding for people; one line when all is well."""
-        kind = self.settings.kind if self.dialect is None else f"{self.settings.kind} ({self.dialect})"
+    @property
+    def title(self) -> str:
+        """The account, its kind and its dialect, in a line."""
         account = self.cloud if self.user is None else f"{self.cloud}/{self.user}"
+        return f"{account}: {self.settings.kind}" + (f" ({self.dialect})" if self.dialect else "")
+
+    def rows(self) -> list[tuple[str, str]]:
+        """What people want to know of it, line by line; a list that is long is cut, and says so."""
         if self.probe is None:
-            return [(account, kind, "-", "", NO_ACCOUNT)]
-        images = ", ".join(self.probe.images)
-        answers = "yes" if self.probe.reachable else "no"
-        findings = [*(self.findings or ("all well",)), *self._remembered()]
-        first = (account, kind, answers, images, findings[0])
-        return [first, *(("", "", "", "", finding) for finding in findings[1:])]
+            return [("answers", "not asked"), ("finding", NO_ACCOUNT)]
+        offers = (
+            ("images", self.probe.images),
+            ("sizes", self.probe.instance_types),
+            ("zones", self.probe.zones),
+            ("used", self.probe.limits),
+        )
+        rows = [("answers", "yes" if self.probe.reachable else "no")]
+        rows += [(name, _shortened(values)) for name, values in offers if values]
+        rows.append(("limits", ", ".join(self.limits)))
+        rows += [("finding", finding) for finding in self.findings or ("all well",)]
+        return rows + [("memory", text) for text in self._remembered()]
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What the configuration lets be launched there."""
+        settings = self.settings
+        vms = settings.vms_per_cloud_max if isinstance(settings, RemoteCloudSettings) else settings.vms_max
+        return f"{vms} VMs", f"{settings.launches_per_minute_max:g} launches a minute"
 
     def _remembered(self) -> list[str]:
         """What is remembered, in a line for people."""
@@ -104,6 +138,8 @@ class Report:
             "images": list(probe.images),
             "instance_types": list(probe.instance_types),
             "zones": list(probe.zones),
+            "used": list(probe.limits),
+            "limits": list(self.limits),
             "findings": list(self.findings),
             "remembered": None
             if self.known is None
@@ -114,6 +150,11 @@ class Report:
                 "overruled": sorted(set(self.known.facts) - self._silent - {"zones"}),
             },
         }
+
+
+def _shortened(values: tuple[str, ...]) -> str:
+    more = len(values) - SHOWN_MAX
+    return ", ".join(values[:SHOWN_MAX]) + (f", and {more} more" if more > 0 else "")
 
 
 async def check_clouds(installation: Installation, user: User | None = None) -> list[Report]:

@@ -31,6 +31,7 @@ from phantom_gateway.terminal import (
     clear_errors,
     load_config,
     opened,
+    print_sheet,
     print_table,
 )
 
@@ -119,8 +120,8 @@ def check(
             console = Console()
             source = installation.config.source or "the embedded default"
             console.print(f"configuration: {source}\nstate: {installation.config.state_directory}")
-            heads = ("cloud", "kind", "answers", "images", "finding")
-            print_table(heads, [row for report in reports for row in report.rows()], as_json=False)
+            for report in reports:
+                print_sheet(report.title, report.rows())
         if any(report.is_wrong for report in reports):
             raise typer.Exit(1)
 

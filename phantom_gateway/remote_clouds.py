@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def operators_credentials(settings: OpenStackCloudSettings | LibcloudCloudSettings) -> Credentials | None:
     """The operator's credentials, or None. Raises InstallationError: clouds.yaml does not say them."""
     if isinstance(settings, LibcloudCloudSettings):
-        return None if settings.secret is None else Credentials(settings.key or "token", settings.secret)
+        return None if settings.secret is None else Credentials(settings.key or "", settings.secret)
     if settings.cloud is not None:
         login = _from_clouds_yaml(settings)
         return Credentials(login.user, Secret(login.secret), is_user=not login.is_application)

@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from phantom_gateway import clock
@@ -104,3 +105,15 @@ def print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, as_j
     for row in rows:
         table.add_row(*row)
     Console().print(table)
+
+
+def print_sheet(title: str, rows: Sequence[tuple[str, str]]) -> None:
+    """Nothing; *rows* are shown as names and values under *title*, within the width of the terminal."""
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(min_width=8, no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(f"  {name}", escape(value))
+    console = Console(highlight=False)
+    console.print(f"\n[bold]{escape(title)}[/bold]")
+    console.print(table)

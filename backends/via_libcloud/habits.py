@@ -58,7 +58,7 @@ class Order:
 
 
 def _plain(account: Account, _wants: Wants) -> Arguments:
-    return (account.key, account.secret) if account.secret else (account.key,), {}
+    return (account.key, account.secret) if account.key and account.secret else (account.secret or account.key,), {}
 
 
 def _token(account: Account, _wants: Wants) -> Arguments:
@@ -185,7 +185,7 @@ def habits_of(driver_name: str) -> Habits:
     return ROWS.get(driver_name, BY_NAME)
 
 
-DUMMY = Habits(_create_dummy, user_data_is_text=False)
+DUMMY = Habits(_create_dummy, _token, user_data_is_text=False)
 
 FIRST_CLASS = ("digitalocean", "vultr", "linode", "scaleway", "gce", "azure_arm", "cloudstack")
 """Drivers whose row is tested against servers that answer as the provider's documentation says."""

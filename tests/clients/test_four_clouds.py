@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shlex
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -143,7 +144,7 @@ class Stage:
         told, errors = await process.communicate()
         assert process.returncode == 0, errors.decode()
         if show:
-            self._record("$ aws autoscaling " + " ".join(_quoted(word) for word in words), told.decode())
+            self._record("$ aws autoscaling " + shlex.join(words), told.decode())
         return told.decode() if output == "table" else json.loads(told or b"{}")
 
     def say(self, text: str) -> None:
@@ -350,7 +351,3 @@ async def _activities(stage: Stage) -> None:
     assert all(each["StatusCode"] == "Successful" for each in replaced)
     query = "Activities[?contains(Cause, 'needing to be replaced')].[StatusCode,Description]"
     await stage.aws("describe-scaling-activities", "--auto-scaling-group-name", "web", "--query", query)
-
-
-def _quoted(word: str) -> str:
-    return f"'{word}'" if any(character in word for character in ' []{}?"*') else word

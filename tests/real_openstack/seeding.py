@@ -20,7 +20,7 @@ class Admin:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         user: dict[str, Any] = {"name": ADMIN, "domain": {"id": "default"}, "password": ADMIN}
-        scope = {"project": {"name": ADMIN, "domain": {"id": "default"}}}
+        scope: dict[str, Any] = {"project": {"name": ADMIN, "domain": {"id": "default"}}}
         identity: dict[str, Any] = {"methods": ["password"], "password": {"user": user}}
         answer = requests.post(
             f"{plan.keystone_url}/auth/tokens", json={"auth": {"identity": identity, "scope": scope}}, timeout=TIMEOUT_S

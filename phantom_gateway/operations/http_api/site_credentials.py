@@ -14,7 +14,7 @@ from backends.errors import CloudError
 from phantom_gateway import account_rules
 from phantom_gateway.account_rules import SECRET_LENGTH_MAX, AccountRule
 from phantom_gateway.accounts import unseal
-from phantom_gateway.clouds import Credentials
+from phantom_gateway.credentials import Credentials
 from phantom_gateway.operations.desk import Desk
 from phantom_gateway.operations.http_api import secrets_shown
 from phantom_gateway.operations.http_api.call import NO_CONTENT, PREFIX, Answer, Call, created

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from phantom_gateway.accounts import unseal
-from phantom_gateway.clouds import Credentials
+from phantom_gateway.credentials import Credentials
 from phantom_gateway.records import accounts
 from phantom_gateway.records.accounts import AccountState, StoredAccount
 from phantom_gateway.secret import Secret
