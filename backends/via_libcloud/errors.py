@@ -61,7 +61,7 @@ class Verb(StrEnum):
 
 def is_full(text: str) -> bool:
     """True when a provider's *text* says that there is no place, or that a quota is used up."""
-    # "Rate limit exceeded" is a limit of another kind: believed as this one, a launch that was taken would be forgotten.
+    # "Rate limit exceeded" is another limit: believed as this one, a launch that was taken would be forgotten.
     return _FULL.search(text) is not None and _RATE.search(text) is None
 
 
