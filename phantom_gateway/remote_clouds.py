@@ -44,8 +44,8 @@ def openstack(
     clock: Callable[[], datetime],
 ) -> Cloud:
     """The project of *credentials*. Nothing is contacted yet. Raises InstallationError."""
-    from backends.openstack import Login, OpenStackProvider, ServerWants
-    from backends.via_libcloud import Account, LibcloudCloud
+    from backends.openstack import Login, OpenStackCloud, OpenStackProvider, ServerWants
+    from backends.via_libcloud import Account
 
     secret = credentials.secret_access_key.reveal()
     said = None if settings.cloud is None else _from_clouds_yaml(settings)
@@ -69,7 +69,7 @@ def openstack(
     verify = said.verify_tls if said and settings.verify_tls and settings.ca_bundle is None else None
     provider = OpenStackProvider(login, wants, clock)
     account = Account(credentials.access_key_id, secret)
-    return LibcloudCloud(name, provider, account, _limits(settings, verify), gateway_id, clock=clock)
+    return OpenStackCloud(name, provider, account, _limits(settings, verify), gateway_id, clock=clock)
 
 
 def libcloud(

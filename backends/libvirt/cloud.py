@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from backends.cloud import CloudTraits, LaunchSpec, Machine, MachineState, Mark, Probe, Sweep
+from backends.cloud import CloudTraits, Inquiry, LaunchSpec, Machine, MachineState, Mark, Probe, Sweep
 from backends.errors import Ambiguous, CloudError, NoCapacity, Refused, Unreachable
 from backends.libvirt import boot, domains
 from backends.libvirt.files import Files
@@ -90,6 +90,17 @@ class LibvirtCloud:
             _ = self._soon(self._bury(machine_id))
         return Sweep(tuple(machines), complete=True, started_at=started_at)
 
+    async def inquire(self, machine_ids: Sequence[str]) -> Inquiry:
+        """What libvirt says of each of these ids. Raises Unreachable."""
+        machines, denied = [], set()
+        ours = {seen.machine_id: (seen, claim) for seen, claim in await self._ours()}
+        for machine_id in dict.fromkeys(machine_ids):
+            if machine_id in ours:
+                machines.append(await self._machine(*ours[machine_id]))
+            elif await self._look(self._host.domain, machine_id) is None:
+                denied.add(machine_id)
+        return Inquiry(tuple(machines), frozenset(denied))
+
     async def launch(self, spec: LaunchSpec, count: int, token: str, mark: Mark) -> list[Machine]:
         """
         The VMs of *token* with a position below *count*; dead ones, while they are listed, are returned as terminated.
@@ -133,7 +144,7 @@ class LibvirtCloud:
             ("m1.tiny", "m1.small", "m1.medium", "m1.large", "m1.xlarge", "2x1536"),
             (),
             tuple(findings),
-            (f"VMs {used} of {self._settings.vms_max}", dialect),
+            limits=(f"VMs {used} of {self._settings.vms_max}", dialect),
         )
 
     async def wait_for_change(self) -> None:

@@ -98,6 +98,17 @@ class OpenStackProvider:
                 machines.append(servers.machine_of(server, mark, self._clock()))
         return Looked(tuple(machines))
 
+    def one(self, driver: Any, machine_id: str, is_ours: Callable[[Mark], bool]) -> Machine | None:
+        """See the port."""
+        server = driver.connection.request(f"/servers/{machine_id}").object["server"]
+        mark = servers.mark_of(server)
+        return servers.machine_of(server, mark, self._clock()) if mark is not None and is_ours(mark) else None
+
+    def zones(self, driver: Any) -> tuple[str, ...]:
+        """The availability zones that servers may be launched in."""
+        zones = driver.connection.request("/os-availability-zone").object.get("availabilityZoneInfo", [])
+        return tuple(str(zone["zoneName"]) for zone in zones if zone.get("zoneState", {}).get("available", True))
+
     def create(self, driver: Any, spec: LaunchSpec, name: str, mark: Mark) -> Machine:
         """See the port."""
         wants = self._wants
@@ -139,12 +150,11 @@ class OpenStackProvider:
         """See the port."""
         images = self._list(driver, "image")
         flavors = self._list(driver, "flavor")
-        zones = driver.connection.request("/os-availability-zone").object.get("availabilityZoneInfo", [])
         absolute = driver.connection.request("/limits").object.get("limits", {}).get("absolute", {})
         return Offers(
             tuple(str(each["name"]) for each in images)[:NAMES_MAX],
             tuple(str(each["name"]) for each in flavors)[:NAMES_MAX],
-            tuple(str(zone["zoneName"]) for zone in zones),
+            self.zones(driver),
             tuple(_limit(absolute, *names) for names in _LIMITS),
             tuple(self._missing(driver)),
         )

@@ -12,9 +12,10 @@ import logging
 import weakref
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from backends.cloud import CloudTraits, LaunchSpec, Machine, MachineState, Mark, Probe, Sweep
+from backends.cloud import CloudTraits, Inquiry, LaunchSpec, Machine, MachineState, Mark, Probe, Sweep
 from backends.errors import Ambiguous, CloudError, Gone, NoCapacity, Refused
 from backends.via_libcloud.errors import Verb, is_full
 from backends.via_libcloud.lanes import Lanes
@@ -40,6 +41,13 @@ DECISION_S_MAX = 10.0
 """For which a launch waits for a place to be found. Nova's scheduler takes 1 to 5 s (measured)."""
 
 DECISION_POLL_S = 0.5
+
+
+class Answer(StrEnum):
+    """What a provider said of an id beside showing its machine."""
+
+    DENIED = "there is no such machine"
+    NOTHING = "nothing"
 
 
 class LibcloudCloud:
@@ -78,6 +86,22 @@ class LibcloudCloud:
             Verb.LOOK, lambda driver: self._provider.look(driver, self._is_ours), deadline_s=SWEEP_DEADLINE_S
         )
         return Sweep(looked.machines, complete=looked.complete, started_at=started_at)
+
+    async def inquire(self, machine_ids: Sequence[str]) -> Inquiry:
+        """What the provider says of these: what a list shows, and of the rest, what it says to each id."""
+        looked = await self._lanes.run(
+            Verb.LOOK, lambda driver: self._provider.look(driver, self._is_ours), deadline_s=SWEEP_DEADLINE_S
+        )
+        wanted = dict.fromkeys(machine_ids)
+        shown = {machine.machine_id: machine for machine in looked.machines if machine.machine_id in wanted}
+        hidden = [machine_id for machine_id in wanted if machine_id not in shown]
+        denied = set()
+        for machine_id, found in zip(hidden, await asyncio.gather(*map(self._one, hidden)), strict=True):
+            if isinstance(found, Machine):
+                shown[machine_id] = found
+            elif found is Answer.DENIED:
+                denied.add(machine_id)
+        return Inquiry(tuple(shown.values()), frozenset(denied))
 
     async def launch(self, spec: LaunchSpec, count: int, token: str, mark: Mark) -> list[Machine]:
         """
@@ -118,7 +142,7 @@ class LibcloudCloud:
             offers = await self._lanes.run(Verb.LOOK, self._provider.offers, deadline_s=PROBE_DEADLINE_S)
         except CloudError as error:
             return Probe(reachable=False, findings=(f"{error}: check the credentials and where the cloud is",))
-        return Probe(True, offers.images, offers.sizes, offers.zones, offers.findings, offers.limits)
+        return Probe(True, offers.images, offers.sizes, offers.zones, offers.findings, limits=offers.limits)
 
     async def wait_for_change(self) -> None:
         """Nothing, ever: no provider here announces changes, and the traits say so."""
@@ -129,6 +153,17 @@ class LibcloudCloud:
         await self._lanes.close()
         if self._launches:
             await asyncio.wait(self._launches)
+
+    async def _one(self, machine_id: str) -> "Machine | Answer":
+        try:
+            machine = await self._lanes.run(
+                Verb.END,
+                lambda driver: self._provider.one(driver, machine_id, self._is_ours),
+                deadline_s=SWEEP_DEADLINE_S,
+            )
+        except Gone:
+            return Answer.DENIED
+        return machine or Answer.NOTHING
 
     async def _destroy(self, handle: Any) -> None:
         with contextlib.suppress(Gone):

@@ -92,6 +92,8 @@ class Habits:
     list_nodes: Callable[[Any, Wants], Sequence[Any]] = _all_nodes
     destroy: Callable[[Any, Any], None] = _destroy
     listing: Callable[[Any, str, Wants], Sequence[Any]] = _listing
+    path_of_one: tuple[str, Mapping[str, str]] | None = None
+    """Where a machine is asked for by its id, and with which parameters. None: absence from a list is all there is."""
     listed_max: int | None = None
     """A list of so many nodes may have been cut: absence from it is no evidence."""
     names_are_unique: bool = False

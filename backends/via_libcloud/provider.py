@@ -64,6 +64,14 @@ class Provider(Protocol):
         """The machines whose mark *is_ours*."""
         ...
 
+    def one(self, driver: Any, machine_id: str, is_ours: Callable[[Mark], bool]) -> Machine | None:
+        """
+        The machine of that id, if it is ours; None when nothing is said of it. Raises whatever the driver does.
+
+        Only a provider that answers to ids may say "not found": then there is no such machine.
+        """
+        ...
+
     def create(self, driver: Any, spec: LaunchSpec, name: str, mark: Mark) -> Machine:
         """The machine, as the provider shows it at once. Raises whatever the driver does."""
         ...
@@ -143,6 +151,12 @@ class DriverProvider:
         here = {machine.machine_id for machine in machines}
         self._first_seen = {key: at for key, at in self._first_seen.items() if key in here}
         return Looked(tuple(machines), complete=most is None or len(nodes) < most)
+
+    def one(self, driver: Any, machine_id: str, is_ours: Callable[[Mark], bool]) -> None:  # noqa: ARG002 - the port's
+        """Nothing is said, for a node is read from lists alone; but the provider's "not found" is raised."""
+        if self._habits.path_of_one is not None:
+            path, parameters = self._habits.path_of_one
+            driver.connection.request(path.format(machine_id), params=dict(parameters))
 
     def create(self, driver: Any, spec: LaunchSpec, name: str, mark: Mark) -> Machine:
         """See the port."""

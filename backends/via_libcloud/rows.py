@@ -34,6 +34,8 @@ from backends.via_libcloud.settings import Account, Wants
 AZURE_POLL_S = 5
 """Between two looks whether a VM is gone, so that its network card can follow. Ten at most."""
 
+AZURE_VERSION = "2018-06-01"
+
 CLOUDSTACK_PAGE = 500
 """CloudStack lists no more at once (its default.page.size), and Libcloud's driver asks once."""
 
@@ -211,7 +213,7 @@ def _create_azure(driver: Any, order: Order) -> Any:
             nic = f"/subscriptions/{driver.subscription_id}/resourceGroups/{group}/providers/Microsoft.Network"
             with contextlib.suppress(BaseHTTPError):
                 path = f"{nic}/networkInterfaces/{order.name}-nic"
-                driver.connection.request(path, params={"api-version": "2018-06-01"}, method="DELETE")
+                driver.connection.request(path, params={"api-version": AZURE_VERSION}, method="DELETE")
         raise
 
 
@@ -268,21 +270,36 @@ def _create_cloudstack(driver: Any, order: Order) -> Any:
 
 
 ROWS: Mapping[str, Habits] = {
-    "digitalocean": Habits(_create_digitalocean, _token, needs_location=True, takes_key_name=True),
+    "digitalocean": Habits(
+        _create_digitalocean,
+        _token,
+        path_of_one=("/v2/droplets/{}", {}),
+        needs_location=True,
+        takes_key_name=True,
+    ),
     "vultr": Habits(
         _create_vultr,
         _token,
         _list_vultr,
         listing=_listing_vultr,
+        path_of_one=("/v2/instances/{}", {}),
         needs_location=True,
         takes_key_name=True,
     ),
-    "linode": Habits(_create_linode, _token, names_are_unique=True, needs_location=True, takes_key_name=True),
+    "linode": Habits(
+        _create_linode,
+        _token,
+        path_of_one=("/v4/linode/instances/{}", {}),
+        names_are_unique=True,
+        needs_location=True,
+        takes_key_name=True,
+    ),
     "scaleway": Habits(
         _create_scaleway,
         list_nodes=_list_scaleway,
         destroy=_destroy_scaleway,
         listing=_listing_scaleway,
+        path_of_one=("/servers/{}", {}),
         needs_location=True,
         takes_user_data=False,
     ),
@@ -301,6 +318,7 @@ ROWS: Mapping[str, Habits] = {
         _list_azure,
         _destroy_azure,
         _listing_azure,
+        path_of_one=("{}", {"api-version": AZURE_VERSION}),
         needs_location=True,
         user_data_is_text=False,
     ),

@@ -24,6 +24,7 @@ class TestDummyContract(CloudContract):
 
     spec = LaunchSpec("1", "1")
     lists_the_dead = False
+    denies_by_id = False
     test_token_of_a_dead_machine_launches_nothing = None  # type: ignore[assignment]
     test_machines_get_addresses_of_their_own = None  # type: ignore[assignment]
     test_what_cannot_be_launched_is_refused_in_words = None  # type: ignore[assignment]

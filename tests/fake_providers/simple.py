@@ -54,6 +54,7 @@ def digitalocean(shelf: Shelf) -> web.Application:
     app.router.add_get(f"{base}/droplets", listed)
     app.router.add_post(f"{base}/droplets", ordered)
     app.router.add_delete(f"{base}/droplets/{{id}}", _destroyed(shelf))
+    app.router.add_get(f"{base}/droplets/{{id}}", _one(shelf))
     _offer(app, f"{base}/images", "images", {"links": {}})
     _offer(app, f"{base}/sizes", "sizes", {"links": {}})
     _offer(app, f"{base}/regions", "regions", {"links": {}})
@@ -108,6 +109,7 @@ def vultr(shelf: Shelf) -> web.Application:
     app.router.add_get(f"{base}/instances", listed)
     app.router.add_post(f"{base}/instances", ordered)
     app.router.add_delete(f"{base}/instances/{{id}}", _destroyed(shelf))
+    app.router.add_get(f"{base}/instances/{{id}}", _one(shelf))
     meta = {"meta": {"total": 0, "links": {"next": "", "prev": ""}}}
     for path, key in (("os", "os"), ("plans", "plans"), ("regions", "regions")):
         _offer(app, f"{base}/{path}", key, meta)
@@ -157,6 +159,7 @@ def linode(shelf: Shelf) -> web.Application:
     app.router.add_get(f"{base}/linode/instances", listed)
     app.router.add_post(f"{base}/linode/instances", ordered)
     app.router.add_delete(f"{base}/linode/instances/{{id}}", _destroyed(shelf, 200))
+    app.router.add_get(f"{base}/linode/instances/{{id}}", _one(shelf))
     for path in ("images", "linode/types", "regions"):
         _offer(app, f"{base}/{path}", "data", {"page": 1, "pages": 1})
     return app
@@ -212,6 +215,7 @@ def scaleway(shelf: Shelf) -> web.Application:
     app.router.add_post(f"{base}/servers", ordered)
     app.router.add_post(f"{base}/servers/{{id}}/action", acted)
     app.router.add_delete(f"{base}/servers/{{id}}", _destroyed(shelf))
+    app.router.add_get(f"{base}/servers/{{id}}", _one(shelf))
     _offer(app, f"{base}/images", "images", {})
     for path in ("products/servers", "products/servers/availability"):
         app.router.add_get(f"{base}/{path}", _answers({"servers": {}}))
@@ -225,6 +229,16 @@ def _destroyed(shelf: Shelf, status: int = 204) -> Any:
         if not shelf.remove(request.match_info["id"]):
             return _said(404, "The resource you requested could not be found.")
         return web.json_response({}, status=status) if status == 200 else web.Response(status=status)
+
+    return handler
+
+
+def _one(shelf: Shelf) -> Any:
+    """Answers a question for one machine."""
+
+    async def handler(request: web.Request) -> web.Response:
+        known = request.match_info["id"] in shelf.machines
+        return web.json_response({}) if known else _said(404, "The resource you requested could not be found.")
 
     return handler
 
