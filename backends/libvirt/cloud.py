@@ -206,6 +206,10 @@ class LibvirtCloud:
             "security groups": spec.security_groups,
             "instance profiles": spec.instance_profile,
             "spot prices": spec.spot_price,
+            "EBS optimisation": spec.ebs_optimized,
+            "public addresses": spec.associate_public_ip,
+            "placement tenancies": spec.placement_tenancy not in {None, "", "default"},
+            "subnets": spec.subnet_id,
             "zones": spec.zone,
         }
         for what, given in refused.items():

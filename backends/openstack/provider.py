@@ -64,6 +64,7 @@ class OpenStackProvider:
             "kernels and ramdisks beside the image's": spec.kernel_id or spec.ramdisk_id,
             "instance profiles": spec.instance_profile,
             "spot prices": spec.spot_price,
+            "EBS optimisation": spec.ebs_optimized,
             "placement tenancies": spec.placement_tenancy not in {None, "", "default"},
             "public addresses at launch": spec.associate_public_ip,
         }
