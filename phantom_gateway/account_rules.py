@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 
 from phantom_gateway.accounts import seal
-from phantom_gateway.credentials import Credentials
 from phantom_gateway.config import Ec2CloudSettings
 from phantom_gateway.config.keys import keys_of
 from phantom_gateway.config.kinds import Around, Wrong
+from phantom_gateway.credentials import Credentials
 from phantom_gateway.keyring import Keyring
 from phantom_gateway.records import accounts as records
 from phantom_gateway.records.accounts import AccountState, StoredAccount

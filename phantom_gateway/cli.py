@@ -32,7 +32,6 @@ from phantom_gateway.terminal import (
     load_config,
     opened,
     print_sheet,
-    print_table,
 )
 
 app = typer.Typer(
