@@ -91,10 +91,13 @@ def proof_from(claims: Sequence[Instance], account: AccountView, *, weak: bool) 
     """
     A complete sweep that began after this and shows nothing proves that nothing came of the claims.
 
-    A *weak* proof disregards calls that were cut off: it is enough to repeat a token that launches nothing twice.
+    A *weak* proof is no more than a look: it is enough to repeat a token that launches nothing twice, which also brings
+    in machines that were launched and are not shown yet.
     """
     since = max(claim.claimed_at for claim in claims)
-    if not weak and account.calls_cut_at is not None:
+    if weak:
+        return since
+    if account.calls_cut_at is not None:
         since = max(since, account.calls_cut_at)
     return since + timedelta(seconds=account.traits.visible_after_s)
 

@@ -156,21 +156,6 @@ class TestSettle:
 
         assert made.actions == ()
 
-    def test_a_fresh_claim_waits_for_a_sweep_that_can_tell(self) -> None:
-        """A machine may be listed late; the plan looks again when it must be seen."""
-        made = plan(view(1, [claim(1, claimed_at=ago(4))]))
-
-        assert made.actions == ()
-        assert made.recheck_s == pytest.approx(6)
-        assert made.waiting_on == ("the outcome of 1 launches on hotel is not known yet",)
-
-    def test_an_overdue_claim_asks_for_a_sweep(self) -> None:
-        """The time has come, the picture is older."""
-        made = plan(view(1, [claim(1, claimed_at=ago(10.5))]))
-
-        assert made.actions == ()
-        assert made.look_at == {"hotel"}
-
     def test_a_claim_that_came_to_nothing_is_launched_with_its_own_token(self) -> None:
         """Never anew: should the first call come true after all, the token makes it the same machines."""
         batch = [claim(key, token="t-1", index=key - 1) for key in (1, 2)]
