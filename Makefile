@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLIENTS := .venv-clients
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check format bench manual clients prometheus clean setup-vms test-vms setup-openstack test-openstack
+.PHONY: help setup run demo test sim sim-long replay check format bench manual clients prometheus clean setup-vms test-vms setup-openstack test-openstack
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,15 @@ demo: $(VENV)/installed $(CLIENTS)/installed ## The whole story with the real AW
 
 test: $(VENV)/installed-tests $(CLIENTS)/installed ## Run all tests, real clients and real processes included
 	@$(BIN)/python -m pytest
+
+sim: $(VENV)/installed-tests ## Simulate fresh universes for a minute: faults, crashes, and what may never happen
+	@$(BIN)/python -m tests.sim.playing --for-s 60
+
+sim-long: $(VENV)/installed-tests ## The same for an hour
+	@$(BIN)/python -m tests.sim.playing --for-s 3600
+
+replay: $(VENV)/installed-tests ## Tell the whole story of one universe: make replay SEED=7
+	@$(BIN)/python -m tests.sim.playing --seeds $(SEED)
 
 check: $(VENV)/installed-tests ## Lint, types, layers, formatting
 	@$(BIN)/ruff check .

@@ -1,0 +1,147 @@
+"""
+Clouds of a simulated universe, and how one life of the gateway reaches them.
+
+Owns: a cloud whose every birth and termination the judge sees, and the line to it: a call goes on at the cloud when the
+caller has given up or is gone.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime
+from functools import partial
+from random import Random
+from typing import Any, Protocol, TypeVar
+
+from backends.cloud import CloudTraits, Inquiry, LaunchSpec, Machine, Mark, Probe, Sweep
+from backends.errors import Ambiguous
+from backends.sim import Life, SimCloud
+from tests.sim.judge import Judge
+
+T = TypeVar("T")
+
+
+class Gate(Protocol):
+    """What every step of one life of the gateway goes through; it is shut for ever when that life ends."""
+
+    async def passes(self) -> None:
+        """Nothing, after others could come first. Raises CancelledError once the life is over."""
+        ...
+
+    def reaches(self) -> None:
+        """Nothing. Raises CancelledError once the life is over."""
+        ...
+
+
+class Court(Protocol):
+    """Where what happens is told and judged."""
+
+    judge: Judge
+
+    def tell(self, line: str) -> None:
+        """Nothing; *line* is part of the story."""
+        ...
+
+    def judged(self, look: Callable[[], None]) -> None:
+        """Nothing; what *look* raises is kept."""
+        ...
+
+
+class JudgedCloud(SimCloud):
+    """A simulated cloud under the eyes of the judge."""
+
+    def __init__(
+        self,
+        name: str,
+        clock: Callable[[], datetime],
+        random: Random,
+        traits: CloudTraits,
+        court: "Court",
+    ) -> None:
+        super().__init__(name, clock=clock, random=random, traits=traits)
+        self._court = court
+        self._now = clock
+
+    async def launch(self, spec: LaunchSpec, count: int, token: str, mark: Mark) -> list[Machine]:
+        """See the contract."""
+        try:
+            return await super().launch(spec, count, token, mark)
+        except Ambiguous:
+            if not self.traits.token_is_idempotent:
+                self._court.judge.unknown_launch(mark.group_uid, count, self._now())
+            raise
+
+    async def terminate(self, machine_ids: Sequence[str]) -> None:
+        """See the contract."""
+        self._court.tell(f"{self.name}: is told to terminate {', '.join(machine_ids)}")
+        for machine_id in machine_ids:
+            life = self.life(machine_id)
+            self._court.judged(partial(self._court.judge.terminating, self, life))
+        await super().terminate(machine_ids)
+
+    def _born(self, spec: LaunchSpec, mark: Mark | None, token: str, index: int) -> Life:
+        life = super()._born(spec, mark, token, index)
+        self._court.tell(f"{self.name}: {life.machine_id} is born of {token}")
+        self._court.judged(partial(self._court.judge.born, self, life, self._now()))
+        return life
+
+
+class Line:
+    """The way of one life of the gateway to a cloud: what was sent is carried out, whoever still waits for it."""
+
+    def __init__(self, cloud: JudgedCloud, gate: Gate, judge: Judge) -> None:
+        self.cloud = cloud
+        self.name = cloud.name
+        self.traits = cloud.traits
+        self._gate = gate
+        self._judge = judge
+
+    async def sweep(self) -> Sweep:
+        """See the contract."""
+        return await self._sent(self.cloud.sweep())
+
+    async def launch(self, spec: LaunchSpec, count: int, token: str, mark: Mark) -> list[Machine]:
+        """See the contract."""
+        try:
+            return await self._sent(self.cloud.launch(spec, count, token, mark))
+        except asyncio.CancelledError:
+            if not self.traits.token_is_idempotent:
+                self._judge.unknown_launch(mark.group_uid, count, self.cloud._now())
+            raise
+
+    async def terminate(self, machine_ids: Sequence[str]) -> None:
+        """See the contract."""
+        await self._sent(self.cloud.terminate(machine_ids))
+
+    async def inquire(self, machine_ids: Sequence[str]) -> Inquiry:
+        """See the contract."""
+        return await self._sent(self.cloud.inquire(machine_ids))
+
+    async def probe(self) -> Probe:
+        """See the contract."""
+        return await self._sent(self.cloud.probe())
+
+    async def wait_for_change(self) -> None:
+        """See the contract."""
+        await self.cloud.wait_for_change()
+        await self._gate.passes()
+
+    async def close(self) -> None:
+        """See the contract."""
+
+    async def _sent(self, call: Coroutine[Any, Any, T]) -> T:
+        try:
+            await self._gate.passes()
+        except BaseException:
+            call.close()
+            raise
+        running = asyncio.ensure_future(call)
+        running.add_done_callback(_heard)
+        answer = await asyncio.shield(running)
+        self._gate.reaches()
+        return answer
+
+
+def _heard(done: "asyncio.Future[Any]") -> None:
+    """Nothing; an answer that nobody waits for any more is no error."""
+    if not done.cancelled():
+        done.exception()
