@@ -59,7 +59,17 @@ CLOUDS = ("hotel", "sierra", "foxtrot", "alamo")
 class Gateway:
     """One gateway under test. *state* outlives kills; ``stop`` ends its VMs too."""
 
-    def __init__(self, directory: Path, *, top: str = "", sections: str = "", clouds: tuple[str, ...] = CLOUDS) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        top: str = "",
+        sections: str = "",
+        clouds: tuple[str, ...] = CLOUDS,
+        module: tuple[str, ...] = ("phantom_gateway", "serve", "--config"),
+        arguments: tuple[str, ...] = (),
+    ) -> None:
+        """*sections* end the configuration. *module* is run with its path and *arguments* after it."""
         self.directory = directory
         self.state = directory / "state"
         self.config = directory / "phantom.toml"
@@ -68,6 +78,8 @@ class Gateway:
         self._top = top
         self._sections = sections
         self._clouds = clouds
+        self._module = module
+        self._arguments = arguments
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -113,7 +125,7 @@ class Gateway:
         self._write_config()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "phantom_gateway", "serve", "--config", str(self.config)],
+                [sys.executable, "-m", *self._module, str(self.config), *self._arguments],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -129,6 +141,10 @@ class Gateway:
         """Nothing; the gateway is gone as by ``kill -9``. Its VMs live on."""
         assert self._process is not None
         self._process.kill()
+        self._reap()
+
+    def await_death(self) -> None:
+        """Nothing, once the gateway has died by itself, or by a trap that was set for it."""
         self._reap()
 
     def terminate(self) -> int:
