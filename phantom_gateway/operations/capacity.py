@@ -65,6 +65,7 @@ def move(desk: Desk, group: GroupRow, wanted: int, cause: str) -> None:
             "causes": kept,
             "last_scaled_at": desk.now,
         },
+        desk.now,
     )
 
 

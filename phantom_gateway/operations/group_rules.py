@@ -100,7 +100,7 @@ def make_group(
 def rename_group(desk: Desk, group: GroupRow, name: str) -> None:
     """Nothing; the group is called *name*, by its activities, too. Raises ValidationError, AlreadyExists."""
     check_name(desk, name, "name", blanks=True)
-    groups.change(desk.connection, group.id, {"name": name})
+    groups.change(desk.connection, group.id, {"name": name}, desk.now)
     activities.rename_group(desk.connection, group.uid, name)
 
 
@@ -109,7 +109,7 @@ def delete_group(desk: Desk, group: GroupRow) -> None:
     if instances.of_group(desk.connection, group.id):
         cause = causes.group_deleted(desk.now, group.desired)
         values = {"deleting": True, "minimum": 0, "desired": 0, "causes": keep_causes(group.causes, cause)}
-        groups.change(desk.connection, group.id, values)
+        groups.change(desk.connection, group.id, values, desk.now)
     else:
-        forget_group(desk.connection, group)
+        forget_group(desk.connection, group, desk.now)
     desk.wake(group.uid)

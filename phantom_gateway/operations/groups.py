@@ -158,7 +158,7 @@ def update_auto_scaling_group(desk: Desk, p: UpdateAutoScalingGroupParams) -> No
     if p.new_instances_protected_from_scale_in is not None:
         values["new_instances_protected"] = p.new_instances_protected_from_scale_in
     values["settings"] = _cleared({**group.settings, **_settings(p)})
-    groups.change(desk.connection, group.id, values)
+    groups.change(desk.connection, group.id, values, desk.now)
     desk.wake(group.uid)
 
 

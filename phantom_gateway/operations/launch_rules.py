@@ -75,7 +75,7 @@ def follow(desk: Desk, before: Sequence[LaunchSpecRecord], after: Sequence[Launc
             changes["launch_configuration"] = next(spec.name for spec in after if spec.cloud == now[0])
         if list(group.zones) == was and was != now:
             changes["zones"] = now
-        groups.change(desk.connection, group.id, changes)
+        groups.change(desk.connection, group.id, changes, desk.now)
         desk.wake(group.uid)
 
 

@@ -40,7 +40,7 @@ def suspend_processes(desk: Desk, p: ProcessesParams) -> None:
     group = find_group(desk, p.auto_scaling_group_name)
     reason = f"User suspended at {stamp(desk.now)}"
     suspended = dict.fromkeys(_named(p), reason) | dict(group.suspended)
-    groups.change(desk.connection, group.id, {"suspended": suspended})
+    groups.change(desk.connection, group.id, {"suspended": suspended}, desk.now)
     desk.wake(group.uid)
 
 
@@ -50,7 +50,7 @@ def resume_processes(desk: Desk, p: ProcessesParams) -> None:
     group = find_group(desk, p.auto_scaling_group_name)
     resumed = set(_named(p))
     suspended = {name: reason for name, reason in group.suspended.items() if name not in resumed}
-    groups.change(desk.connection, group.id, {"suspended": suspended})
+    groups.change(desk.connection, group.id, {"suspended": suspended}, desk.now)
     if "Launch" in resumed:
         groups.note_launches(desk.connection, group.id, None, 0)
     desk.wake(group.uid)

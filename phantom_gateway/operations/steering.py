@@ -10,7 +10,7 @@ from phantom_gateway import phantom_tags
 from phantom_gateway.operations.capacity import rebound
 from phantom_gateway.operations.desk import Desk
 from phantom_gateway.phantom_tags import CLOUDS, DEFINITION, FAIL_BACK, TagRule
-from phantom_gateway.records import groups, tags
+from phantom_gateway.records import events, groups, tags
 from phantom_gateway.records.groups import GroupRow
 from protocol.errors import ApiError
 
@@ -41,10 +41,11 @@ def steer(desk: Desk, group: GroupRow, moved: frozenset[str]) -> None:
     if DEFINITION in values and moved & BOUNDS:
         changes |= _new_bounds(desk, group, {key: values[key] for key in moved & BOUNDS})
     if changes:
-        groups.change(desk.connection, group.id, changes)
+        groups.change(desk.connection, group.id, changes, desk.now)
         desk.wake(group.uid)
     else:
         groups.touch(desk.connection, group.id)
+        events.add(desk.connection, group.id, [events.GROUP_CHANGED], desk.now)
         if phantom_tags.sensor_policy(values) is not None:
             desk.wake(group.uid)
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from phantom_gateway.records import events
+from phantom_gateway.records.events import Change
 from phantom_gateway.records.prepared import Prepared
 from phantom_gateway.records.tables import activities
 
@@ -71,11 +73,26 @@ _UPDATE = Prepared(
 )
 
 
-def add(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Nothing; these activities exist. Columns left out of a row take the value of an activity that just began."""
+def add(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> list[Change]:
+    """
+    What to tell of it: these activities exist.
+
+    Columns left out of a row take the value of an activity that just began.
+    """
     begun = {"group_deleted": False, "status_message": None, "progress": 0, "details": "{}", "ended_at": None}
     if rows:
         _INSERT.run_all(connection, [{**begun, **row} for row in rows])
+    return [
+        events.activity(
+            row["activity_id"],
+            row["status_code"],
+            row.get("progress", 0),
+            row["description"],
+            None,
+            ended=row.get("ended_at") is not None,
+        )
+        for row in rows
+    ]
 
 
 def advance(
@@ -87,8 +104,9 @@ def advance(
     description: str | None = None,
     message: str | None = None,
     ended_at: datetime | None = None,
-) -> None:
-    """Nothing; the activity has reached this status. None leaves description and message as they are."""
+) -> Change:
+    """What to tell of it: the activity has reached this status. None leaves description and message as they are."""
+    message = None if message is None else message[:STATUS_MESSAGE_CHARS_MAX]
     _UPDATE.run(
         connection,
         {
@@ -96,10 +114,11 @@ def advance(
             "new_status_code": status_code,
             "new_progress": progress,
             "new_description": description,
-            "new_message": None if message is None else message[:STATUS_MESSAGE_CHARS_MAX],
+            "new_message": message,
             "new_ended_at": ended_at,
         },
     )
+    return events.activity(activity_id, status_code, progress, description, message, ended=ended_at is not None)
 
 
 def open_of_group(connection: sa.Connection, group_uid: str) -> ActivityRow | None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from phantom_gateway.records import events
 from phantom_gateway.records.prepared import Prepared, PreparedChanges, Row
 from phantom_gateway.records.tables import groups
 
@@ -222,17 +223,21 @@ def add(connection: sa.Connection, values: Mapping[str, Any]) -> int:
         "launch_failures": 0,
         "crashes": {},
     }
-    return int(_INSERT.scalar(connection, {**fresh, "last_scaled_at": None, **values}))
+    group_id = int(_INSERT.scalar(connection, {**fresh, "last_scaled_at": None, **values}))
+    events.add(connection, group_id, [events.GROUP_CHANGED], values["created_at"])
+    return group_id
 
 
-def change(connection: sa.Connection, group_id: int, values: Mapping[str, Any]) -> None:
+def change(connection: sa.Connection, group_id: int, values: Mapping[str, Any], now: datetime) -> None:
     """Nothing; the group has these *values* (by column name): its intent is a new one."""
     _CHANGES.run(connection, [group_id], values)
+    events.add(connection, group_id, [events.GROUP_CHANGED], now)
 
 
 def set_desired(connection: sa.Connection, group_id: int, desired: int, causes: Sequence[str], now: datetime) -> None:
     """Nothing; the group wants *desired* instances, for these *causes*."""
     _SET_DESIRED.run(connection, {"group_id": group_id, "new_desired": desired, "new_causes": list(causes), "now": now})
+    events.add(connection, group_id, [events.GROUP_CHANGED], now)
 
 
 def touch(connection: sa.Connection, group_id: int) -> None:
@@ -260,6 +265,7 @@ def note_waiting(connection: sa.Connection, uid: str, waiting_on: Sequence[str])
     _NOTE_WAITING.run(connection, {"group_uid": uid, "sentences": list(waiting_on)})
 
 
-def remove(connection: sa.Connection, group_id: int) -> None:
+def remove(connection: sa.Connection, group_id: int, now: datetime) -> None:
     """Nothing; the group is gone, and its tags with it."""
+    events.add(connection, group_id, [events.GROUP_GONE], now)
     connection.execute(groups.delete().where(groups.c.id == group_id))

@@ -21,8 +21,9 @@ from phantom_gateway.group_clouds import clouds_of, drained, is_whole_truth, pla
 from phantom_gateway.keyring import Keyring
 from phantom_gateway.launch_settings import launch_spec
 from phantom_gateway.phantom_tags import CHEF_CREDENTIAL, sensor_policy
-from phantom_gateway.records import activities, chef_credentials, groups, instances, launch_configurations, tags
+from phantom_gateway.records import activities, chef_credentials, events, groups, instances, launch_configurations, tags
 from phantom_gateway.records.chef_credentials import ChefCredentials
+from phantom_gateway.records.events import Change
 from phantom_gateway.records.groups import GroupRow
 from phantom_gateway.records.instances import InstanceRow
 from phantom_gateway.records.launch_configurations import LaunchSpecRecord
@@ -96,9 +97,12 @@ class SqlLedger:
             # A group of one cloud that asked for real zones is told of them; elsewhere clouds are the zones.
             is_zone = place is not None and not place.startswith(SUBNET_PREFIX)
             zone = place if is_zone and len(_clouds_of(group, list(specs.values()))) == 1 else None
-            self._write_claims(connection, group, specs[cloud], tokens, causes, now, {"place": place, "zone": zone})
+            placed = {"place": place, "zone": zone}
+            told = self._write_claims(connection, group, specs[cloud], tokens, causes, now, placed)
             groups.owe(connection, group.id, -replacing)
-            return [_instance(row) for row in instances.of_tokens(connection, {token for token, _ in tokens})]
+            rows = instances.of_tokens(connection, {token for token, _ in tokens})
+            events.add(connection, group.id, told + [events.instance(row) for row in rows], now)
+            return [_instance(row) for row in rows]
 
         return await self._database.write(job)
 
@@ -121,7 +125,7 @@ class SqlLedger:
             }
             instances.change(connection, [key], values | ({"in_service_at": now} if running else {}))
             status, progress = DONE if running else BOUND_LAUNCH
-            activities.advance(
+            told = activities.advance(
                 connection,
                 rows[0].activity_id,
                 status,
@@ -130,6 +134,7 @@ class SqlLedger:
                 ended_at=now if running else None,
             )
             groups.touch(connection, rows[0].group_id)
+            events.add(connection, rows[0].group_id, [events.instance(rows[0], **values), told], now)
             return True
 
         return await self._database.write(job)
@@ -141,9 +146,12 @@ class SqlLedger:
             rows = _in_state(connection, keys, InstanceState.PENDING)
             values = {"state": InstanceState.IN_SERVICE, "in_service_at": now}
             instances.change(connection, [row.id for row in rows], values)
+            told: list[tuple[int, Change]] = []
             for row in rows:
-                activities.advance(connection, row.activity_id, *DONE, ended_at=now)
+                done = activities.advance(connection, row.activity_id, *DONE, ended_at=now)
+                told += [(row.group_id, events.instance(row, state=InstanceState.IN_SERVICE)), (row.group_id, done)]
             _touch_groups(connection, rows)
+            events.add_all(connection, told, now)
 
         await self._database.write(job)
 
@@ -152,10 +160,13 @@ class SqlLedger:
 
         def job(connection: sa.Connection) -> None:
             rows = _in_state(connection, keys, InstanceState.CLAIMED)
+            told: list[tuple[int, Change]] = []
             for row in rows:
-                activities.advance(connection, row.activity_id, outcome, 100, message=message, ended_at=now)
+                done = activities.advance(connection, row.activity_id, outcome, 100, message=message, ended_at=now)
+                told += [(row.group_id, events.instance(row, state=events.FAILED)), (row.group_id, done)]
             instances.remove(connection, [row.id for row in rows])
             _touch_groups(connection, rows)
+            events.add_all(connection, told, now)
 
         await self._database.write(job)
 
@@ -193,10 +204,13 @@ class SqlLedger:
         def job(connection: sa.Connection) -> None:
             cause_of = dict(zip(keys, causes, strict=True))
             rows = instances.by_keys(connection, keys)
+            told: list[tuple[int, Change]] = []
             for row in rows:
-                self._end(connection, row, cause_of[row.id], now)
+                told.append((row.group_id, events.instance(row, state=events.TERMINATED)))
+                told += [(row.group_id, step) for step in self._end(connection, row, cause_of[row.id], now)]
             instances.remove(connection, [row.id for row in rows])
             _touch_groups(connection, rows)
+            events.add_all(connection, told, now)
             if owe and rows:
                 groups.owe(connection, rows[0].group_id, owe)
 
@@ -262,24 +276,24 @@ class SqlLedger:
 
         await self._database.write(job)
 
-    async def suspend(self, uid: str, process: str, reason: str, now: datetime) -> None:  # noqa: ARG002 - as above
+    async def suspend(self, uid: str, process: str, reason: str, now: datetime) -> None:
         """See the port."""
 
         def job(connection: sa.Connection) -> None:
             group = groups.by_uid(connection, uid)
             if group is not None and process not in group.suspended:
-                groups.change(connection, group.id, {"suspended": {**group.suspended, process: reason}})
+                groups.change(connection, group.id, {"suspended": {**group.suspended, process: reason}}, now)
 
         await self._database.write(job)
 
-    async def remove_group(self, uid: str, now: datetime) -> bool:  # noqa: ARG002 - the port gives every write its moment
+    async def remove_group(self, uid: str, now: datetime) -> bool:
         """See the port."""
 
         def job(connection: sa.Connection) -> bool:
             group = groups.by_uid(connection, uid)
             if group is None or not group.deleting or instances.of_group(connection, group.id):
                 return False
-            forget_group(connection, group)
+            forget_group(connection, group, now)
             return True
 
         return await self._database.write(job)
@@ -387,9 +401,9 @@ class SqlLedger:
         causes: Sequence[str],
         now: datetime,
         placed: Mapping[str, str | None],
-    ) -> None:
+    ) -> list[Change]:
         activity_ids = [self._new_id() for _ in tokens]
-        activities.add(
+        told = activities.add(
             connection,
             [
                 _opened(group, activity_id, LAUNCHING, cause, OPEN_LAUNCH, placed["zone"] or spec.cloud, now)
@@ -418,39 +432,44 @@ class SqlLedger:
                 for (token, index), activity_id in zip(tokens, activity_ids, strict=True)
             ],
         )
+        return told
 
-    def _end(self, connection: sa.Connection, row: InstanceRow, cause: str, now: datetime) -> None:
-        """Nothing; an activity tells that this instance is gone: the open one, or one of its own."""
+    def _end(self, connection: sa.Connection, row: InstanceRow, cause: str, now: datetime) -> list[Change]:
+        """What to tell of the activities that say that this instance is gone: the open one, or one of its own."""
         if row.state == InstanceState.TERMINATING:
-            activities.advance(connection, row.activity_id, *DONE, ended_at=now)
-            return
+            return [activities.advance(connection, row.activity_id, *DONE, ended_at=now)]
         group = groups.by_ids(connection, [row.group_id])[0]
+        told = []
         if row.state != InstanceState.IN_SERVICE:
-            activities.advance(connection, row.activity_id, "Failed", 100, message=cause, ended_at=now)
+            told.append(activities.advance(connection, row.activity_id, "Failed", 100, message=cause, ended_at=now))
         if row.instance_id is not None:
             description = f"{TERMINATING}: {row.instance_id}"
             opened = _opened(group, self._new_id(), description, cause, DONE, row.shown_zone, now)
-            activities.add(connection, [opened | {"ended_at": now}])
+            told += activities.add(connection, [opened | {"ended_at": now}])
+        return told
 
 
 def begin_termination(
     connection: sa.Connection, group: GroupRow, row: InstanceRow, cause: str, activity_id: str, now: datetime
 ) -> None:
     """Nothing; the instance is Terminating, and the open activity *activity_id* says why."""
+    told = [events.instance(row, state=InstanceState.TERMINATING)]
     if row.state == InstanceState.PENDING:
         message = "The instance was terminated before it was in service."
-        activities.advance(connection, row.activity_id, "Cancelled", 100, message=message, ended_at=now)
+        told.append(activities.advance(connection, row.activity_id, "Cancelled", 100, message=message, ended_at=now))
     description = f"{TERMINATING}: {row.instance_id}"
-    activities.add(connection, [_opened(group, activity_id, description, cause, OPEN_TERMINATION, row.shown_zone, now)])
+    opened = _opened(group, activity_id, description, cause, OPEN_TERMINATION, row.shown_zone, now)
+    told += activities.add(connection, [opened])
     instances.change(connection, [row.id], {"state": InstanceState.TERMINATING, "activity_id": activity_id})
     groups.touch(connection, group.id)
+    events.add(connection, group.id, told, now)
 
 
-def forget_group(connection: sa.Connection, group: GroupRow) -> None:
+def forget_group(connection: sa.Connection, group: GroupRow, now: datetime) -> None:
     """Nothing; the group is gone, with its tags; its activities stay, as those of a deleted group."""
     activities.mark_group_deleted(connection, group.uid)
     tags.remove_all(connection, group.id)
-    groups.remove(connection, group.id)
+    groups.remove(connection, group.id, now)
 
 
 def _opened(

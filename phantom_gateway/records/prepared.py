@@ -28,7 +28,7 @@ class Prepared:
     """
     One statement with named parameters; those made with ``expanding=True`` take lists.
 
-    Inserts name their columns by the keys of the values they are first run with.
+    Inserts of values name their columns by the keys of those they are first run with.
     """
 
     __slots__ = ("_is_fixed", "_lists", "_renderings", "statement")
@@ -41,7 +41,7 @@ class Prepared:
             for part in sa.sql.visitors.iterate(statement)
             if isinstance(part, sa.BindParameter) and part.expanding
         ]
-        self._is_fixed = not self._lists and not isinstance(statement, sa.Insert)
+        self._is_fixed = not self._lists and not _takes_columns(statement)
         """Whatever the values are, one rendering serves them all."""
 
     def rows(self, connection: sa.Connection, values: Mapping[str, Any] = NOTHING) -> list[Row]:
@@ -81,7 +81,7 @@ class Prepared:
             if known is not None:
                 return known, known.arguments(values)
         lists = {name: _padded(values[name]) for name in self._lists if name in values}
-        if isinstance(self.statement, sa.Insert):
+        if _takes_columns(self.statement):
             shape: tuple[Any, ...] = (connection.dialect.name, *values)
         else:
             shape = (connection.dialect.name, *((name, len(given)) for name, given in lists.items()))
@@ -191,7 +191,7 @@ def _render(
     values: Mapping[str, Any],
     lists: Mapping[str, Sequence[Any]],
 ) -> _Rendering:
-    if isinstance(statement, sa.Insert):
+    if _takes_columns(statement):
         compiled = statement.compile(dialect=dialect, column_keys=list(values))
     else:
         compiled = statement.compile(dialect=dialect)
@@ -209,6 +209,11 @@ def _render(
     converters = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
     results = [(index, convert) for index, convert in enumerate(converters) if convert is not None]
     return _Rendering(state.statement, tuple(sources), tuple(results), sql.positional)
+
+
+def _takes_columns(statement: "sa.Select[*tuple[Any, ...]] | sa.Insert | sa.Update | sa.Delete") -> bool:
+    """Whether it inserts whatever columns it is given values for, not those that it selects itself."""
+    return isinstance(statement, sa.Insert) and statement.select is None
 
 
 def _padded(given: list[Any]) -> list[Any]:

@@ -358,3 +358,17 @@ sensor_rollups = sa.Table(
     sqlite_with_rowid=False,
 )
 """What the samples of a series in one minute (counted from 1970) came to. Without row ids, a row takes 60 bytes."""
+
+events = sa.Table(
+    "events",
+    metadata,
+    _key(),
+    sa.Column("user_id", sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("group_uid", sa.String(36), nullable=False),
+    sa.Column("group_name", sa.String(255), nullable=False),
+    sa.Column("changes", Document, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""What changed of a group in one transaction, for those who watch. Events outlive their group, as activities do."""
+sa.Index("ix_events_user_id_id", events.c.user_id, events.c.id)

@@ -11,7 +11,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from phantom_gateway.records.prepared import Prepared
-from phantom_gateway.records.tables import activities, gateway, groups, launch_configurations, users
+from phantom_gateway.records.tables import activities, events, gateway, groups, launch_configurations, users
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,9 @@ def owns_anything(connection: sa.Connection, user_id: int) -> bool:
 
 
 def remove(connection: sa.Connection, user_id: int) -> None:
-    """Nothing; the user is gone, activities too. Only for users who own nothing else."""
+    """Nothing; the user is gone, activities and events too. Only for users who own nothing else."""
     connection.execute(activities.delete().where(activities.c.user_id == user_id))
+    connection.execute(events.delete().where(events.c.user_id == user_id))
     connection.execute(users.delete().where(users.c.id == user_id))
 
 

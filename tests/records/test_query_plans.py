@@ -5,17 +5,18 @@ import re
 import pytest
 import sqlalchemy as sa
 
-from phantom_gateway.records import activities, groups, instances, launch_configurations, tags, users
+from phantom_gateway.records import activities, events, groups, instances, launch_configurations, tags, users
 from phantom_gateway.records.prepared import Prepared
 from phantom_gateway.records.tables import metadata
 
-ROOMS = (activities, groups, instances, launch_configurations, tags, users)
+ROOMS = (activities, events, groups, instances, launch_configurations, tags, users)
 
 COUNTS_ALL = frozenset({
     "groups._COUNT", "groups._DESIRED_TOTAL", "launch_configurations._COUNT",  # kept for a second by Holdings
     "groups._UIDS", "users._ALL", "instances._POPULATED",  # at a start, once a minute, or on the command line
     "groups._USING",  # when a launch configuration is deleted, changed, or gets another cloud
     "groups._OF_USER",  # the list of domains, which has no pages
+    "events._OLDEST",  # the first of them and no other
 })  # fmt: skip
 
 WHOLE_USER = re.compile(r"\(user_id=\?\)$")

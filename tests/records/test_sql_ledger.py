@@ -93,7 +93,7 @@ class SqlSeeder:
             group = groups.by_uid(connection, uid)
             assert group is not None
             suspended = {name: reason for name, reason in group.suspended.items() if name != process}
-            groups.change(connection, group.id, {"suspended": suspended})
+            groups.change(connection, group.id, {"suspended": suspended}, NOW)
             groups.note_launches(connection, group.id, None, 0)
 
         await self.database.write(job)
@@ -124,7 +124,7 @@ class SqlSeeder:
         def job(connection: Connection) -> None:
             group = groups.by_uid(connection, uid)
             assert group is not None
-            groups.change(connection, group.id, values)
+            groups.change(connection, group.id, values, NOW)
 
         await self.database.write(job)
 

@@ -65,7 +65,7 @@ def replace(
             changes["zones"] = [spec.cloud for spec in specs]
     changes |= _new_bounds(desk, group, before, body, is_ranged=DE_NAME not in tagged)
     if changes:
-        groups.change(desk.connection, group.id, changes)
+        groups.change(desk.connection, group.id, changes, desk.now)
     wanted = policies.wanted_tags(body)
     different = policies.changes(tagged, wanted)
     if "launch_configuration" in changes or CHEF_CREDENTIAL in different:

@@ -148,6 +148,6 @@ def _shrink(desk: Desk, group: GroupRow) -> None:
     wanted = group.desired - 1
     tagged = {tag.key for tag in tags.of_groups(desk.connection, [group.id]).get(group.id, [])}
     if DE_NAME in tagged and METRIC not in tagged:
-        groups.change(desk.connection, group.id, rebound(desk, group, wanted, wanted, wanted))
+        groups.change(desk.connection, group.id, rebound(desk, group, wanted, wanted, wanted), desk.now)
     else:
         move(desk, group, wanted, causes.desired_set(desk.now, group.desired, wanted))
