@@ -27,6 +27,7 @@ from phantom_gateway.config import Config
 from phantom_gateway.front.callers import Callers
 from phantom_gateway.front.http_api.callers import Callers as HttpApiCallers
 from phantom_gateway.front.http_api.door import ANYTHING_BELOW, HttpApiDoor
+from phantom_gateway.front.http_api.streams import Streams
 from phantom_gateway.front.query import QueryDoor
 from phantom_gateway.front.server import listening
 from phantom_gateway.front.status import StatusDoor
@@ -39,7 +40,7 @@ from phantom_gateway.operations.fragments import FragmentCache
 from phantom_gateway.operations.http_api import all_endpoints
 from phantom_gateway.operations.http_api.call import PREFIX
 from phantom_gateway.probes import Probes
-from phantom_gateway.records import activities, sensors, tokens
+from phantom_gateway.records import activities, events, sensors, tokens
 from phantom_gateway.records.ledger import SqlLedger
 from phantom_gateway.records.session import Connection, RecordsUnavailable
 from phantom_gateway.records.users import User
@@ -51,7 +52,9 @@ from reconciler.loop import Reconciler
 log = logging.getLogger(__name__)
 
 PRUNE_EVERY_S = 3_600.0
-"""Activities and tokens of long ago are dropped this often; a few hours more or less make no difference to anyone."""
+"""
+Activities, events and tokens of long ago are dropped this often; a few hours more or less make no difference to anyone.
+"""
 
 PRUNE_PAUSE_S = 0.05
 """Between two transactions that prune sensors: nobody waits for them, and everybody else goes first."""
@@ -140,7 +143,7 @@ async def serving(
     wakes.to = reconciler.wake
     logins = Logins()
     ports: list[int] = []
-    app = _application(config, installation, reconciler, accounts, logins, ports, sensing)
+    app, streams = _application(config, installation, reconciler, accounts, logins, ports, sensing)
     try:
         await accounts.refresh()
         async with asyncio.TaskGroup() as loops:
@@ -149,6 +152,7 @@ async def serving(
                 loops.create_task(_prune_forever(installation)),
                 loops.create_task(_follow_accounts(accounts, reconciler.wake)),
                 *sensing.start(loops),
+                loops.create_task(streams.run()),
             ]
             async with (
                 sensing.receiving() as sensor_port,
@@ -156,7 +160,10 @@ async def serving(
             ):
                 ports.append(port)
                 log.info("gateway.serving", extra={"port": port, "clouds": list(clouds)})
-                yield Running(port, installation, reconciler, clouds, accounts, sensor_port)
+                try:
+                    yield Running(port, installation, reconciler, clouds, accounts, sensor_port)
+                finally:
+                    streams.close()  # they would last for ever, and requests in flight are waited for
             await reconciler.close()
             for task in tasks:
                 task.cancel()
@@ -176,8 +183,8 @@ def _application(
     logins: Logins,
     ports: list[int],
     sensing: Sensing,
-) -> web.Application:
-    """The routes: status, samples, the JSON door below its prefix, and the AWS door for every other path."""
+) -> tuple[web.Application, Streams]:
+    """The routes (status, samples, the JSON door below its prefix, the AWS door for the rest), and the streams."""
     house = House(
         region=config.server.region,
         clouds=tuple(config.clouds),
@@ -199,13 +206,16 @@ def _application(
         ports=ports,
         body_bytes_max=config.server.request_bytes_max,
     )
+    callers = HttpApiCallers(installation.database, clock.now)
+    streams = Streams(installation.database, house, callers, clock.now)
     http_api = HttpApiDoor(
         database=installation.database,
         house=house,
-        callers=HttpApiCallers(installation.database, clock.now),
+        callers=callers,
         accounts=accounts,
         probes=Probes(),
         logins=logins,
+        streams=streams,
         wake=reconciler.wake,
         now=clock.now,
         body_bytes_max=config.server.request_bytes_max,
@@ -217,7 +227,7 @@ def _application(
     app.router.add_route("*", PREFIX + ANYTHING_BELOW, http_api.__call__)
     sensing.door.routes(app)
     app.router.add_route("*", "/{tail:.*}", query.__call__)
-    return app
+    return app, streams
 
 
 def _tls(config: Config) -> ssl.SSLContext | None:
@@ -230,9 +240,11 @@ def _tls(config: Config) -> ssl.SSLContext | None:
 
 
 async def _prune_forever(installation: Installation) -> None:
-    """Never returns; old activities and dead tokens are dropped now and then."""
+    """Never returns; old activities and events and dead tokens are dropped now and then."""
     while True:
         try:
+            while await installation.database.write(partial(events.prune, now=clock.now())):
+                pass  # in parts, so that requests come in between
             for what, prune in (("activities", activities.prune), ("tokens", tokens.prune)):
                 dropped = await installation.database.write(partial(prune, now=clock.now()))
                 log.debug("records.pruned", extra={"what": what, "dropped": dropped})

@@ -26,11 +26,11 @@ tell what happened in the last six weeks.
 KEPT_PER_USER_MAX = 20_000
 """Entries of one user, of some 300 bytes: 6 MB. That is one of 10,000 VMs launched and ended, as a group may have."""
 
-CHANGES_MAX = 100
+CHANGES_MAX = 50
 """Changes in one entry. More of them make several entries, so that reading one takes little time and memory."""
 
-PAGE = 100
-"""Entries read at once: with what they are shown as, some 100 KB of memory, and some ms of processor time."""
+PAGE = 50
+"""Entries read at once: half a MB at the most, and usually a hundredth of it."""
 
 PRUNED_AT_ONCE_MAX = 2_000
 """Entries dropped in one transaction: 5 ms. Nobody waits for more of them to go."""
@@ -101,7 +101,11 @@ _INSERT = Prepared(
     )
 )
 _NEWEST = Prepared(sa.select(sa.func.max(events.c.id)))
-_AFTER = sa.and_(events.c.user_id == sa.bindparam("user_id"), events.c.id > sa.bindparam("after"))
+_AFTER = sa.and_(
+    events.c.user_id == sa.bindparam("user_id"),
+    events.c.id > sa.bindparam("after"),
+    events.c.id <= sa.bindparam("up_to"),
+)
 _COLUMNS = (events.c.id, events.c.group_uid, events.c.group_name, events.c.changes, events.c.created_at)
 _PAGE = Prepared(sa.select(*_COLUMNS).where(_AFTER).order_by(events.c.id).limit(sa.bindparam("size")))
 _PAGE_OF_GROUP = Prepared(
@@ -162,9 +166,9 @@ def users_after(connection: sa.Connection, after: int) -> set[int]:
     return {row[0] for row in _USERS_AFTER.rows(connection, {"after": after})}
 
 
-def page(connection: sa.Connection, user_id: int, after: int, group_uid: str | None) -> list[Entry]:
-    """Up to ``PAGE`` entries of the user, of one group or all, after the one with the id *after*; oldest first."""
-    values = {"user_id": user_id, "after": after, "size": PAGE}
+def page(connection: sa.Connection, user_id: int, after: int, up_to: int, group_uid: str | None) -> list[Entry]:
+    """Up to ``PAGE`` entries of the user, of one group or all, with ids above *after* and up to *up_to*, by id."""
+    values = {"user_id": user_id, "after": after, "up_to": up_to, "size": PAGE}
     if group_uid is None:
         return [Entry._make(row) for row in _PAGE.rows(connection, values)]
     return [Entry._make(row) for row in _PAGE_OF_GROUP.rows(connection, values | {"group_uid": group_uid})]

@@ -91,6 +91,8 @@ class Database:
         """How long a commit takes: a sliding average."""
         self._gathering: list[_Waiting[Any]] = []
         self._closed = False
+        self.on_write: Callable[[], object] | None = None
+        """Called on the event loop after ``write`` has made something durable."""
         self._writer.start()
 
     def migrate(self) -> None:
@@ -121,7 +123,10 @@ class Database:
         else:
             self._at_once_rests = max(0, self._at_once_rests - 1)
             self._jobs.put(waiting)
-        return cast("T", await waiting.future)
+        result = cast("T", await waiting.future)
+        if self.on_write is not None:
+            self.on_write()
+        return result
 
     def _gather(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
         """

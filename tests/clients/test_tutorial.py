@@ -141,3 +141,30 @@ def test_the_example_that_follows_a_queue(gateway: Gateway, environ: dict[str, s
         wake(process)
     assert caller.call("DELETE", f"/domains/{caller.find('/domains', 'queue')['id']}").status_code == 204
     settle(gateway, {})
+
+
+def test_the_example_that_listens(gateway: Gateway, environ: dict[str, str]) -> None:
+    """It follows another domain up and down, and over a gateway that is killed and comes back."""
+    caller = Caller(environ)
+    share = {"image_id": "sleeper", "instance_type": "m1.small", "max_vms": -1, "common": True, "rank": 1}
+    assert caller.call("POST", "/launchconfigurations", {"name": "pair", "cloud_params": {"hotel": share}}).ok
+    domain = {"de_name": "multicloud", "lc_name": "pair", "vm_count": 1}
+    made = [caller.call("POST", "/domains", {**domain, "name": name}) for name in ("leader", "follower")]
+    leader = made[0].json()
+    settle(gateway, {"hotel": 2})
+    with started(environ, EXAMPLES / "event_engine.py", "leader", "follower") as process:
+        for count, before in ((3, 1), (2, 3)):
+            assert caller.call("PUT", f"/domains/{leader['id']}", {**leader, "vm_count": count}).ok
+            lines = [line_of(process)]
+            while not lines[-1].endswith(f"to {count} VMs"):  # it may see VMs come one by one
+                lines.append(line_of(process))
+                assert lines[-1], "the example has ended"
+            assert lines[0].startswith(f"follower goes from {before} to ")
+            settle(gateway, {"hotel": 2 * count})
+        gateway.kill()
+        gateway.start()
+        assert caller.call("PUT", f"/domains/{leader['id']}", {**leader, "vm_count": 0}).ok
+        while not (line := line_of(process)).endswith("to 0 VMs"):
+            assert line, "the example has ended"
+        settle(gateway, {})
+        assert caller.call("DELETE", f"/domains/{leader['id']}").ok  # and so it ends

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from phantom_gateway.front.http_api.body import read_form, read_json, read_path, read_query
 from phantom_gateway.front.http_api.callers import Callers, read_pair
+from phantom_gateway.front.http_api.streams import HEADERS, Streams
 from phantom_gateway.front.query import new_request_id
 from phantom_gateway.front.reading import read_request
 from phantom_gateway.logins import Logins
@@ -58,6 +59,7 @@ class HttpApiDoor:
     accounts: AccountBook
     probes: Probes
     logins: Logins
+    streams: Streams
     wake: Callable[[str], None]
     now: Callable[[], datetime]
     body_bytes_max: int
@@ -68,7 +70,7 @@ class HttpApiDoor:
         current_request_id.set(request_id)
         writing = _Writing(request_id)
         try:
-            return writing.answer(await self._carry_out(request, writing))
+            return await self._carry_out(request, writing)
         except JsonError as error:
             return writing.error(error)
         except ApiError as error:  # of a rule that both doors share
@@ -80,7 +82,7 @@ class HttpApiDoor:
             log.exception("request.failed")
             return writing.error(_fault(500, "The gateway made a mistake; its log has the request id."))
 
-    async def _carry_out(self, request: web.Request, writing: "_Writing") -> Answer:
+    async def _carry_out(self, request: web.Request, writing: "_Writing") -> web.StreamResponse:
         received = await read_request(request, self.body_bytes_max)
         query = read_query(received.query)
         host = received.header("host")
@@ -89,19 +91,26 @@ class HttpApiDoor:
         there, parts = _find(received)
         if received.method == "OPTIONS":
             writing.allow = _allowed(there)
-            return Answer(status=HTTPStatus.NO_CONTENT)
+            return writing.answer(Answer(status=HTTPStatus.NO_CONTENT))
         endpoint = there.get("GET" if received.method == "HEAD" else received.method)
         if endpoint is None:
             _refuse_method(received.method, there)
-        bearer = None if endpoint.open else await self.callers.find(read_pair(received.header("authorization"), query))
+        pair = None if endpoint.open else read_pair(received.header("authorization"), query)
+        bearer = None if pair is None else await self.callers.find(pair)
         call = Call(
             path=parts,
             query=query,
             body=_read_body(endpoint, received),
+            headers={name: value for name in endpoint.headers if (value := received.header(name)) is not None},
             reveal=_may_reveal(endpoint, query, bearer),
             address=request.remote or "",
         )
-        return await self._run(endpoint, call, bearer)
+        answer = await self._run(endpoint, call, bearer)
+        if not endpoint.streams or bearer is None or pair is None:
+            return writing.answer(answer)
+        if received.method == "HEAD":
+            return writing.answer(Answer(headers=HEADERS))
+        return await self.streams.serve(request, writing.headers, answer.body, bearer.user, pair)
 
     async def _run(self, endpoint: Endpoint, call: Call, bearer: Bearer | None) -> Answer:
         """The answer; what the endpoint wrote is durable, and the groups it concerns are awake."""
@@ -141,6 +150,11 @@ class _Writing:
         self.origin = ""
         self.allow: str | None = None
 
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What every answer has."""
+        return {"X-Request-Id": self.request_id, "Cache-Control": "no-store"}
+
     def answer(self, answer: Answer) -> web.Response:
         headers = dict(answer.headers)
         if self.allow is not None:
@@ -153,7 +167,7 @@ class _Writing:
         return self._response(error.status, error.body, error.headers)
 
     def _response(self, status: int, body: Any, headers: Mapping[str, str]) -> web.Response:
-        every = {"X-Request-Id": self.request_id, "Cache-Control": "no-store", **headers}
+        every = {**self.headers, **headers}
         if body is None:
             return web.Response(status=status, headers=every)
         separators = (",", ": ") if self.indent else (", ", ": ")

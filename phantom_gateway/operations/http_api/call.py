@@ -18,12 +18,14 @@ class Call:
     """
     A request: the parts of its path by name, its query, and its body, which fits the endpoint's schema.
 
-    *reveal*: the caller asked for secrets in clear, and its token may have them. *address* is where it comes from.
+    *headers*: those that the endpoint reads and the request has, by their names in lower case. *reveal*: the caller
+    asked for secrets in clear, and its token may have them. *address* is where it comes from.
     """
 
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
     reveal: bool = False
     address: str = ""
 

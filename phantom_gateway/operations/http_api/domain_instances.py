@@ -11,8 +11,8 @@ from typing import Any
 
 from phantom_gateway.operations.capacity import move, rebound
 from phantom_gateway.operations.desk import Desk
-from phantom_gateway.operations.http_api.call import NO_CONTENT, Answer, Call
-from phantom_gateway.operations.http_api.domains import find_domain, uri_of
+from phantom_gateway.operations.http_api.call import NO_CONTENT, PREFIX, Answer, Call
+from phantom_gateway.operations.http_api.domains import find_domain
 from phantom_gateway.operations.http_api.errors import conflict, not_found
 from phantom_gateway.operations.http_api.schemas import TEXT, Schema, list_of, nullable, record
 from phantom_gateway.operations.http_api.sites import site_uri
@@ -20,6 +20,7 @@ from phantom_gateway.operations.http_api.table import endpoint
 from phantom_gateway.operations.instances import end_members
 from phantom_gateway.phantom_tags import DE_NAME, METRIC
 from phantom_gateway.records import groups, instances, sensors, tags
+from phantom_gateway.records.events import FAILED, TERMINATED, Seen
 from phantom_gateway.records.groups import GroupRow
 from phantom_gateway.records.instances import InstanceRow
 from reconciler import causes
@@ -35,6 +36,9 @@ STATES: Mapping[str, str] = {
 AWS's word -> the original's. Of the rest, 200 and 500 were stages of its own machinery, 300, 650, 900 and 950 are told
 by scaling activities, and what has come to 800 is not in the domain any more.
 """
+
+STATES_THEN: Mapping[str, str] = {**STATES, TERMINATED: "800-TERMINATED", FAILED: "900-FAILED"}
+"""The states that events tell of: those of VMs that are not in their domain any more, too."""
 
 _IDS = uuid.UUID("0b5a8c1e-7d0f-4f6e-9a57-1f2f0c5d9c11")
 """The name space of ids that VMs have before any cloud has given them one."""
@@ -105,18 +109,23 @@ def end_instance(desk: Desk, call: Call) -> Answer:
     return NO_CONTENT
 
 
-def id_of(row: InstanceRow) -> str:
+def id_of(row: InstanceRow | Seen) -> str:
     """What names the VM from the moment it is intended until it is gone, whatever its cloud calls it meanwhile."""
     return str(uuid.uuid5(_IDS, f"{row.token}/{row.token_index}"))
 
 
 def view(desk: Desk, group: GroupRow, row: InstanceRow, sensed: Sensed) -> dict[str, Any]:
     """The VM as clients see it."""
+    return {**view_then(desk, group.uid, row), "sensor_data": sensed.get((group.uid, row.id), {})}
+
+
+def view_then(desk: Desk, domain_id: str, row: InstanceRow | Seen) -> dict[str, Any]:
+    """The VM as clients saw it, or would have: as it was once, without what its sensors say."""
     return {
         "id": id_of(row),
         "iaas_instance_id": row.machine_id,
         "instance_id": row.instance_id,
-        "lifecycle_state": STATES[row.state],
+        "lifecycle_state": STATES_THEN[row.state],
         "hostname": row.public_ip or row.private_ip,
         "public_ip": row.public_ip,
         "private_ip": row.private_ip,
@@ -124,9 +133,9 @@ def view(desk: Desk, group: GroupRow, row: InstanceRow, sensed: Sensed) -> dict[
         "image_id": row.image_id,
         "instance_type": row.instance_type,
         "keyname": row.key_name,
-        "sensor_data": sensed.get((group.uid, row.id), {}),
+        "sensor_data": {},
         "owner": desk.user.name,
-        "uri": f"{uri_of(group)}/instances/{id_of(row)}",
+        "uri": f"{PREFIX}/domains/{domain_id}/instances/{id_of(row)}",
     }
 
 

@@ -33,6 +33,7 @@ _FAILURES = {
     HTTPStatus.REQUEST_TIMEOUT: "The body did not arrive in time",
     HTTPStatus.CONFLICT: "Not now; the message says why",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too long",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too much of it at once",
     HTTPStatus.INTERNAL_SERVER_ERROR: "The gateway made a mistake",
     HTTPStatus.BAD_GATEWAY: "The cloud cannot be reached",
     HTTPStatus.SERVICE_UNAVAILABLE: "Not now; try again",
@@ -84,7 +85,7 @@ def _operation(entry: Endpoint, components: dict[str, Schema]) -> dict[str, Any]
         "tags": [entry.path.split("/")[1].partition(".")[0]],
         "summary": entry.summary,
         "description": about,
-        "parameters": [_part(name) for name in entry.names] + _flags(entry),
+        "parameters": [_part(name) for name in entry.names] + _others(entry) + _flags(entry),
         "responses": _responses(entry, components),
     }
     if entry.body is not None:
@@ -101,8 +102,16 @@ def _part(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
+def _others(entry: Endpoint) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": where, "schema": schema}
+        for where, given in (("query", entry.parameters), ("header", entry.headers))
+        for name, schema in given.items()
+    ]
+
+
 def _flags(entry: Endpoint) -> list[dict[str, Any]]:
-    flags = {**entry.query, **FLAG_OF_ALL}
+    flags = {**entry.query, **({} if entry.streams else FLAG_OF_ALL)}
     if entry.reveals:
         flags["reveal"] = "shows secrets in clear, to a token with the scope reveal"
     return [
@@ -117,17 +126,20 @@ def _responses(entry: Endpoint, components: dict[str, Schema]) -> dict[str, Any]
     failures |= {HTTPStatus.NOT_FOUND} if entry.names else set()
     responses = {str(int(status)): _response(_FAILURES[HTTPStatus(status)], ERROR, components) for status in failures}
     for status, schema in entry.answers.items():
-        response = _response(HTTPStatus(status).phrase, schema, components)
+        media = "text/event-stream" if entry.streams else "application/json"
+        response = _response(HTTPStatus(status).phrase, schema, components, media)
         if status in (HTTPStatus.CREATED, HTTPStatus.FOUND):
             response["headers"] = {"Location": {"schema": TEXT}}
         responses[str(status)] = response
     return dict(sorted(responses.items()))
 
 
-def _response(description: str, schema: Schema | None, components: dict[str, Schema]) -> dict[str, Any]:
+def _response(
+    description: str, schema: Schema | None, components: dict[str, Schema], media: str = "application/json"
+) -> dict[str, Any]:
     response: dict[str, Any] = {"description": description}
     if schema is not None:
-        response["content"] = {"application/json": {"schema": _component(schema, components)}}
+        response["content"] = {media: {"schema": _component(schema, components)}}
     return response
 
 

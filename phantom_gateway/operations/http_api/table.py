@@ -44,7 +44,13 @@ class Endpoint:
     takes_form: bool = False
     """The body may also be a form."""
     query: Mapping[str, str] = field(default_factory=dict)
-    """Parameter -> what ``true`` does; all are flags."""
+    """Parameter -> what ``true`` does; these are flags."""
+    parameters: Mapping[str, Schema] = field(default_factory=dict)
+    """Other parameters of the query."""
+    headers: Mapping[str, Schema] = field(default_factory=dict)
+    """Headers that it reads, in lower case."""
+    streams: bool = False
+    """Its answer has no end: it says what to watch, and the door tells what happens."""
     errors: tuple[int, ...] = ()
     """Statuses of failure that only this endpoint has."""
     reveals: bool = False
@@ -78,8 +84,11 @@ def endpoint(
     body: Schema | None = None,
     takes_form: bool = False,
     query: Mapping[str, str] | None = None,
+    parameters: Mapping[str, Schema] | None = None,
+    headers: Mapping[str, Schema] | None = None,
     errors: tuple[int, ...] = (),
     reveals: bool = False,
+    streams: bool = False,
 ) -> Callable[[R], R]:
     """
     A mark for the function that is run for *method* and *path* (below ``/api/dev``; ``{name}`` is a part that varies).
@@ -101,8 +110,11 @@ def endpoint(
             body=body,
             takes_form=takes_form,
             query=dict(query or {}),
+            parameters=dict(parameters or {}),
+            headers=dict(headers or {}),
             errors=errors,
             reveals=reveals,
+            streams=streams,
         )
         if method in _PATHS.setdefault(path, {}):
             raise LookupError(f"there are two endpoints for {method} {path}")

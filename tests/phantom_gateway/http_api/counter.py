@@ -4,13 +4,15 @@ The JSON door, really served on a free port, with an office behind it: real reco
 Owns: calling it as a user, and reading what comes back. Does not own: what the office has.
 """
 
+import asyncio
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientResponse, ClientSession, TCPConnector, web
 from aiohttp.test_utils import TestServer
 from multidict import CIMultiDict
 from yarl import URL
@@ -19,6 +21,7 @@ from backends.cloud import Cloud
 from phantom_gateway import tokens
 from phantom_gateway.front.http_api.callers import Callers
 from phantom_gateway.front.http_api.door import ANYTHING_BELOW, HttpApiDoor
+from phantom_gateway.front.http_api.streams import Streams
 from phantom_gateway.logins import Logins
 from phantom_gateway.operations.http_api import all_endpoints
 from phantom_gateway.operations.http_api.call import PREFIX
@@ -73,13 +76,16 @@ class Counter:
         self.woken: list[str] = []
         self._tokens: dict[int, str] = {}
         all_endpoints()
+        callers = Callers(office.database, lambda: office.now)
+        self.streams = Streams(office.database, office.house, callers, lambda: office.now)
         self.door = HttpApiDoor(
             database=office.database,
             house=office.house,
-            callers=Callers(office.database, lambda: office.now),
+            callers=callers,
             accounts=self.accounts,
             probes=Probes(),
             logins=self.logins,
+            streams=self.streams,
             wake=self.woken.append,
             now=lambda: office.now,
             body_bytes_max=BODY_BYTES_MAX,
@@ -92,9 +98,18 @@ class Counter:
         self._server = TestServer(app)
         await self._server.start_server()
         self._session = ClientSession()
+        self._running = asyncio.create_task(self.streams.run())
+
+    @property
+    def port(self) -> int:
+        """Where it serves."""
+        assert self._server.port is not None
+        return self._server.port
 
     async def close(self) -> None:
         """Nothing; it is closed."""
+        self.streams.close()
+        self._running.cancel()
         await self._session.close()
         await self._server.close()
         self.logins.close()
@@ -139,3 +154,16 @@ class Counter:
         url = URL(f"http://127.0.0.1:{self._server.port}{PREFIX}{path}", encoded=True)
         async with self._session.request(method, url, data=data, headers=sent, allow_redirects=False) as reply:
             return Reply(reply.status, CIMultiDict(reply.headers), await reply.text())
+
+    @asynccontextmanager
+    async def open_stream(
+        self, path: str, user: User | None = None, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[ClientResponse]:
+        """The response to a GET of *path* while it comes in, on a connection of its own."""
+        sent = {"Authorization": self.basic(user), **(headers or {})}
+        url = URL(f"http://127.0.0.1:{self._server.port}{PREFIX}{path}", encoded=True)
+        async with (
+            ClientSession(read_bufsize=2**16, connector=TCPConnector(limit=0)) as session,
+            session.get(url, headers=sent) as reply,
+        ):
+            yield reply
