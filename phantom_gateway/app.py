@@ -14,7 +14,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from aiohttp import web
@@ -23,7 +23,7 @@ from backends.cloud import Cloud, token_for
 from phantom_gateway import clock
 from phantom_gateway.accounts import REFRESH_EVERY_S, GatewayAccounts
 from phantom_gateway.clouds import CloudsOf, OwnCloudOf, build_clouds, build_own_cloud
-from phantom_gateway.config import Config
+from phantom_gateway.config import Config, LocalCloudSettings
 from phantom_gateway.front.callers import Callers
 from phantom_gateway.front.http_api.callers import Callers as HttpApiCallers
 from phantom_gateway.front.http_api.door import ANYTHING_BELOW, HttpApiDoor
@@ -31,20 +31,21 @@ from phantom_gateway.front.http_api.streams import Streams
 from phantom_gateway.front.query import QueryDoor
 from phantom_gateway.front.server import listening
 from phantom_gateway.front.status import StatusDoor
-from phantom_gateway.installation import Installation, check_clouds_in_use, held, open_installation
+from phantom_gateway.installation import Installation, InstallationError, check_clouds_in_use, held, open_installation
 from phantom_gateway.logins import Logins
 from phantom_gateway.operations import all_operations
 from phantom_gateway.operations.ceilings import Holdings
-from phantom_gateway.operations.desk import House
+from phantom_gateway.operations.desk import House, to_nobody
 from phantom_gateway.operations.fragments import FragmentCache
 from phantom_gateway.operations.http_api import all_endpoints
 from phantom_gateway.operations.http_api.call import PREFIX
 from phantom_gateway.probes import Probes
 from phantom_gateway.records import activities, events, sensors, tokens
-from phantom_gateway.records.ledger import SqlLedger
+from phantom_gateway.records.ledger import SqlLedger, open_to_all
 from phantom_gateway.records.session import Connection, RecordsUnavailable
 from phantom_gateway.records.users import User
 from phantom_gateway.sensing import Sensing
+from phantom_gateway.shards import AloneError, Shards, this_gateway
 from phantom_gateway.tokens import hash_of
 from protocol.paging import PageTokens
 from reconciler.loop import Reconciler
@@ -128,7 +129,9 @@ async def serving(
     accounts = GatewayAccounts(installation, clouds, clock.now, own_cloud_of)
     wakes = _Wakes()
     sensing = Sensing(config, installation, clock.now, wakes, _owner_of)
-    ledger = SqlLedger(installation.database, installation.keyring, _new_id, config.limits)
+    shards = _shards(config, installation)
+    fence = open_to_all if shards is None else shards.fence
+    ledger = SqlLedger(installation.database, installation.keyring, _new_id, config.limits, fence)
     reconciler = Reconciler(
         ledger=ledger,
         accounts=accounts,
@@ -139,13 +142,17 @@ async def serving(
         sweep_interval_s=config.reconciler.sweep_interval_s,
         workers=config.reconciler.workers,
         sensors=sensing.sensors,
+        lease=shards,
     )
     wakes.to = reconciler.wake
     logins = Logins()
     ports: list[int] = []
-    app, streams = _application(config, installation, reconciler, accounts, logins, ports, sensing)
+    app, streams = _application(config, installation, reconciler, accounts, logins, ports, sensing, shards)
     try:
         await accounts.refresh()
+        if shards is not None:
+            shards.changed = reconciler.share_out
+            await _join(shards)
         async with asyncio.TaskGroup() as loops:
             tasks = [
                 loops.create_task(reconciler.run()),
@@ -154,6 +161,8 @@ async def serving(
                 *sensing.start(loops),
                 loops.create_task(streams.run()),
             ]
+            if shards is not None:
+                tasks += [loops.create_task(shards.keep()), loops.create_task(shards.listen(reconciler.wake))]
             async with (
                 sensing.receiving() as sensor_port,
                 listening(app, config.server.host, config.server.port, _tls(config)) as port,
@@ -169,6 +178,8 @@ async def serving(
                 task.cancel()
     finally:
         logins.close()
+        if shards is not None:
+            await shards.leave()
         await accounts.close()
         for cloud in clouds.values():
             await cloud.close()
@@ -183,6 +194,7 @@ def _application(
     logins: Logins,
     ports: list[int],
     sensing: Sensing,
+    shards: Shards | None,
 ) -> tuple[web.Application, Streams]:
     """The routes (status, samples, the JSON door below its prefix, the AWS door for the rest), and the streams."""
     house = House(
@@ -193,9 +205,10 @@ def _application(
         keyring=installation.keyring,
         page_tokens=PageTokens(installation.page_secret),
         fragments=FragmentCache(),
-        holdings=Holdings(),
+        holdings=Holdings() if shards is None else Holdings(timedelta()),
         new_id=_new_id,
         cloud_kinds=config.cloud_kinds,
+        pass_on=to_nobody if shards is None else shards.pass_on,
     )
     query = QueryDoor(
         database=installation.database,
@@ -228,6 +241,25 @@ def _application(
     sensing.door.routes(app)
     app.router.add_route("*", "/{tail:.*}", query.__call__)
     return app, streams
+
+
+def _shards(config: Config, installation: Installation) -> Shards | None:
+    """The leases of this gateway; None when it has its database for itself."""
+    if not installation.database.is_shared:
+        return None
+    is_alone = any(isinstance(settings, LocalCloudSettings) for settings in config.clouds.values())
+    me = this_gateway(config.state_directory, is_alone=is_alone)
+    return Shards(installation.database, me, clock.elapsed_s, clock.now)
+
+
+async def _join(shards: Shards) -> None:
+    """Nothing; this gateway takes part. Raises InstallationError."""
+    try:
+        await shards.join()
+    except AloneError as error:
+        raise InstallationError(str(error)) from error
+    except RecordsUnavailable as error:
+        raise InstallationError(f"The database cannot be used: {error}.") from error
 
 
 def _tls(config: Config) -> ssl.SSLContext | None:

@@ -23,7 +23,14 @@ from phantom_gateway.keyring import Keyring
 from phantom_gateway.passwords import fits, hashed
 from phantom_gateway.records import instances, probes, tokens, users
 from phantom_gateway.records.probes import StoredProbe
-from phantom_gateway.records.session import Connection, Database, sqlite_url
+from phantom_gateway.records.session import (
+    Connection,
+    Database,
+    RecordsUnavailable,
+    SchemaUnknownError,
+    postgresql_url,
+    sqlite_url,
+)
 from phantom_gateway.records.users import User
 from phantom_gateway.secret import Secret
 
@@ -85,17 +92,54 @@ def open_installation(config: Config, environ: Mapping[str, str], now: datetime)
     Raises InstallationError and KeyringError, each with the remedy.
     """
     _make_directories(config)
+    file = config.database_file
+    had_file = file is not None and file.exists()
     # A database without its keys would be unreadable for ever: only a new one may come with new keys.
-    keyring = Keyring.open(config.key_file, environ, must_exist=config.database_file.exists())
-    before = os.umask(0o077)  # the database holds sealed secrets: nobody else needs to read it
+    keyring = Keyring.open(config.key_file, environ, must_exist=True) if had_file else None
+    database = open_database(config)
     try:
-        database = Database(sqlite_url(config.database_file))
-        database.migrate()
+        if keyring is None:
+            has_secrets = database.read_now(lambda connection: users.fact(connection, "page_secret")) is not None
+            keyring = Keyring.open(config.key_file, environ, must_exist=has_secrets)
+        sealer = keyring
+        gateway_id, page_secret = database.write_now(lambda connection: _settle(connection, config, sealer, now))
+        known = database.write_now(lambda connection: _remember(connection, config))
+    except BaseException:
+        database.close()
+        raise
+    return Installation(remembered.informed(config, known), database, keyring, gateway_id, page_secret, known)
+
+
+def open_database(config: Config) -> Database:
+    """
+    The database of *config*, with the newest schema; a file is made when it is not there.
+
+    Raises InstallationError.
+    """
+    settings, before = config.database, os.umask(0o077)  # it holds sealed secrets: nobody else needs to read the file
+    try:
+        if config.database_file is None:
+            password = None if settings.password is None else settings.password.reveal()
+            database = Database(postgresql_url(settings.url, password))
+        else:
+            database = Database(sqlite_url(config.database_file))
+        try:
+            database.migrate()
+        except BaseException:
+            database.close()
+            raise
+    except SchemaUnknownError as error:
+        raise InstallationError(
+            "The database was changed by a newer version of the gateway; run that version, or restore a backup."
+        ) from error
+    except RecordsUnavailable as error:
+        raise InstallationError(
+            f"The database {settings.url} cannot be used: {error}. Correct url and password in [database] of the "
+            "configuration, or mend the server."
+        ) from error
     finally:
         os.umask(before)
-    gateway_id, page_secret = database.write_now(lambda connection: _settle(connection, config, keyring, now))
-    known = database.write_now(lambda connection: _remember(connection, config))
-    return Installation(remembered.informed(config, known), database, keyring, gateway_id, page_secret, known)
+    return database
 
 
 def check_clouds_in_use(installation: Installation) -> None:
@@ -158,7 +202,8 @@ def _make_directories(config: Config) -> None:
     """Nothing; the state directory is there, for this user alone. Raises InstallationError."""
     try:
         config.state_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        config.database_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if config.database_file is not None:
+            config.database_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise InstallationError(
             f"The state directory {config.state_directory} cannot be made ({error.strerror}); set state_directory in "

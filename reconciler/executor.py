@@ -15,6 +15,7 @@ from backends.errors import CloudError, Gone, Throttled
 from reconciler import actions, causes
 from reconciler.accounts import Account
 from reconciler.launcher import Launcher
+from reconciler.lease import Lease
 from reconciler.ledger import Ledger
 from reconciler.model import GroupView, InstanceState
 from reconciler.outcome import CALL_RETRY_S, Outcome
@@ -28,8 +29,9 @@ TERMINATE_DEADLINE_S = 60.0
 class Executor:
     """Effects of all groups of one gateway; it remembers only which terminations failed, and that for a short while."""
 
-    def __init__(self, ledger: Ledger, launcher: Launcher, clock: Callable[[], datetime]) -> None:
+    def __init__(self, ledger: Ledger, launcher: Launcher, clock: Callable[[], datetime], lease: Lease) -> None:
         self._ledger = ledger
+        self._lease = lease
         self._launcher = launcher
         self._clock = clock
         # Terminations that failed, by group and cloud: other reasons for a pass must not hammer the cloud.
@@ -151,6 +153,9 @@ class Executor:
             outcome.retry((spared_until - now).total_seconds())
             return False
         extra = {"group_uid": view.group.uid, "cloud": cloud, "machine_ids": list(machine_ids)}
+        if not self._lease.may_act(view.group.uid):
+            log.warning("lease.lost", extra=extra)
+            return False
         try:
             async with asyncio.timeout(TERMINATE_DEADLINE_S):
                 await account.cloud.terminate(machine_ids)

@@ -18,6 +18,7 @@ from backends.errors import CloudError, NoCapacity, Refused, Throttled, Unreacha
 from reconciler import actions, causes, identity, placement, settlement
 from reconciler.accounts import Account
 from reconciler.backoff import Backoff
+from reconciler.lease import Lease
 from reconciler.ledger import Ledger
 from reconciler.model import Crash, Group, GroupRecord, GroupView, Hold, Instance, Process
 from reconciler.outcome import CALL_RETRY_S, Outcome
@@ -87,8 +88,10 @@ class Launcher:
         clock: Callable[[], datetime],
         new_token: Callable[[str], str],
         gateway_id: str,
+        lease: Lease,
     ) -> None:
         self._ledger = ledger
+        self._lease = lease
         self._backoff = backoff
         self._turnstiles = turnstiles
         self._clock = clock
@@ -103,7 +106,9 @@ class Launcher:
 
     def calls_cut_at(self, uid: str, cloud: str) -> datetime:
         """When a launch of this group on *cloud* last ended without an answer, or could have."""
-        return self._cut_at.get((uid, cloud), self._started_at)
+        known = self._cut_at.get((uid, cloud), self._started_at)
+        taken_over = self._lease.since(uid)
+        return known if taken_over is None else max(known, taken_over)
 
     def hold(self, record: GroupRecord, cloud: str, account: Account, now: datetime) -> Hold | None:
         """The pause of this group's launches on *cloud* that is in force at *now*, or None."""
@@ -216,6 +221,9 @@ class Launcher:
 
     async def _call(self, batch: _Batch, outcome: Outcome) -> list[Machine] | None:
         """What came up; None when that failed, and is settled already."""
+        if not self._lease.may_act(batch.uid):
+            log.warning("lease.lost", extra={"group_uid": batch.uid, "token": batch.token})
+            return None  # the claims are whoever's the group is now, and so is their launch
         mark = Mark(self._gateway_id, batch.uid, batch.token)
         try:
             async with asyncio.timeout(LAUNCH_DEADLINE_S):

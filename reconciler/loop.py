@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from random import Random
 
@@ -19,6 +20,7 @@ from reconciler.actions import Plan
 from reconciler.backoff import Backoff
 from reconciler.executor import Executor
 from reconciler.launcher import Launcher
+from reconciler.lease import Lease, LeaseLost, Sole
 from reconciler.ledger import Ledger
 from reconciler.model import AccountView, GroupRecord, GroupView, Process
 from reconciler.orphans import Orphans
@@ -70,8 +72,10 @@ class Reconciler:
         sweep_interval_s: float,
         workers: int = WORKERS,
         sensors: Sensors | None = None,
+        lease: Lease | None = None,
     ) -> None:
         self._ledger = ledger
+        self._lease: Lease = lease or Sole()
         self._book = accounts
         self._gateway_id = gateway_id
         self._clock = clock
@@ -79,9 +83,9 @@ class Reconciler:
         self._sweep_interval_s = sweep_interval_s
         self._queue = WorkQueue()
         self._backoff = Backoff(random)
-        self._turnstiles = Turnstiles(random)
-        self._launcher = Launcher(ledger, self._backoff, self._turnstiles, clock, new_token, gateway_id)
-        self._executor = Executor(ledger, self._launcher, clock)
+        self._turnstiles = Turnstiles(random, self._lease)
+        self._launcher = Launcher(ledger, self._backoff, self._turnstiles, clock, new_token, gateway_id, self._lease)
+        self._executor = Executor(ledger, self._launcher, clock, self._lease)
         self._scaler = Scaler(ledger, sensors or NoSensors())
         self._orphans = Orphans()
         self._free = asyncio.Semaphore(workers)
@@ -89,6 +93,7 @@ class Reconciler:
         self._tasks: asyncio.TaskGroup | None = None
         self._failures: dict[str, int] = {}
         self._noted: dict[str, tuple[str, ...]] = {}
+        self._shared_out = asyncio.Event()
         self._closing = asyncio.Event()
         self._ended = asyncio.Event()
 
@@ -111,6 +116,10 @@ class Reconciler:
     def wake(self, uid: str) -> None:
         """Nothing; the group gets a pass at once. Must be called on the event loop."""
         self._queue.add(uid)
+
+    def share_out(self) -> None:
+        """Nothing; the lease is about other groups than before: they get a pass, and those that went are forgotten."""
+        self._shared_out.set()
 
     def orphans(self) -> dict[str, list[Machine]]:
         """Machines of ours, by account key, whose group the ledger does not know: nobody takes care of them."""
@@ -145,10 +154,16 @@ class Reconciler:
                 await asyncio.sleep(self._pause_s(failures))
                 continue
             failures = 0
-            for position, uid in enumerate(uids):
-                self._wake_later(uid, spread_s * position / len(uids))
-            spread_s = RESYNC_S / 2
-            await asyncio.sleep(RESYNC_S)
+            mine = [uid for uid in uids if self._lease.owns(uid)]
+            for position, uid in enumerate(mine):
+                self._wake_later(uid, spread_s * position / len(mine))
+            for uid in set(uids).difference(mine):
+                self._forget(uid)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RESYNC_S):
+                    await self._shared_out.wait()
+            spread_s = 0.0 if self._shared_out.is_set() else RESYNC_S / 2
+            self._shared_out.clear()
 
     def _wake_later(self, uid: str, delay_s: float) -> None:
         if delay_s > 0:
@@ -169,7 +184,11 @@ class Reconciler:
         except rails.RailBreach:
             log.exception("rails.breach", extra={"group_uid": uid})
             self._later_after_failure(uid)
-        except Exception:  # one bad group never stops another; whoever repairs it needs the whole chain
+        except Exception as error:  # one bad group never stops another; whoever repairs it needs the whole chain
+            if _is_handed_over(error):
+                log.info("pass.handed_over", extra={"group_uid": uid})
+                self._forget(uid)
+                return
             log.exception("pass.failed", extra={"group_uid": uid})
             self._later_after_failure(uid)
         finally:
@@ -177,6 +196,9 @@ class Reconciler:
             self._free.release()
 
     async def _pass(self, uid: str) -> None:
+        if not self._lease.owns(uid):
+            self._forget(uid)
+            return
         record = await self._ledger.read(uid)
         if record is None:
             self._forget(uid)
@@ -299,3 +321,10 @@ class Reconciler:
         self._executor.forget(uid)
         self._launcher.forget(uid)
         self._turnstiles.forget(uid)
+
+
+def _is_handed_over(error: BaseException) -> bool:
+    """True when *error* says no more than that the group is another gateway's now."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_handed_over(each) for each in error.exceptions)
+    return isinstance(error, LeaseLost)

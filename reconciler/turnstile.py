@@ -13,6 +13,7 @@ from random import Random
 from reconciler.accounts import Account
 from reconciler.breaker import Breaker
 from reconciler.budget import Census, RateBudget
+from reconciler.lease import Lease, portion
 from reconciler.model import Hold, Limit
 
 log = logging.getLogger(__name__)
@@ -21,8 +22,9 @@ log = logging.getLogger(__name__)
 class Turnstile:
     """The way into one account. *waiting* are groups that have nothing better to do than to wait for its breaker."""
 
-    def __init__(self, account: Account, random: Random) -> None:
+    def __init__(self, account: Account, random: Random, lease: Lease) -> None:
         self.account = account
+        self._lease = lease
         self.census = Census()
         self.waiting: set[str] = set()
         self._random = random
@@ -43,11 +45,12 @@ class Turnstile:
         if account.vms_max is not None:
             total = self.census.total()
             full = f"{name} holds {total} of the {account.vms_max} machines that this account may have there"
-            limits.append(Limit(max(0, account.vms_max - total), full))
-        per_minute = account.launches_per_minute_max
+            limits.append(Limit(portion(max(0, account.vms_max - total), self._lease, now), full))
+        per_minute = self._per_minute
         left = self._rate.left(per_minute, now)
         if left is not None:
-            slow = f"no more than {per_minute:g} launches a minute are allowed on {name}: the rest waits for its turn"
+            rate = f"{account.launches_per_minute_max:g}"
+            slow = f"no more than {rate} launches a minute are allowed on {name}: the rest waits for its turn"
             limits.append(Limit(left, slow, self._rate.again_at(per_minute, now), waits=True))
         return tuple(limits)
 
@@ -58,13 +61,13 @@ class Turnstile:
         granted = max(0, min([wanted, *(limit.launches for limit in self.limits(now))]))
         if granted:
             self._probe_if_due(uid, now)
-            self._rate.take(granted, self.account.launches_per_minute_max, now)
+            self._rate.take(granted, self._per_minute, now)
             self.census.expect(uid, granted)
         return granted
 
     def give_back(self, uid: str, count: int, now: datetime) -> None:
         """Nothing; *count* machines that were taken are not launched after all, and nobody was asked for them."""
-        self._rate.take(-count, self.account.launches_per_minute_max, now)
+        self._rate.take(-count, self._per_minute, now)
         self.census.expect(uid, -count)
 
     def repeats(self, uid: str, now: datetime) -> bool:
@@ -110,6 +113,11 @@ class Turnstile:
         self.census.note(uid, 0)
         self.waiting.discard(uid)
 
+    @property
+    def _per_minute(self) -> float:
+        """The part of the account's rate that is this gateway's."""
+        return self.account.launches_per_minute_max / self._lease.gateways
+
     def _probe_if_due(self, uid: str, now: datetime) -> None:
         if self._breaker.half_open(now):
             self._breaker = self._breaker.probed(uid, now)
@@ -123,15 +131,16 @@ class Turnstile:
 class Turnstiles:
     """Every account's turnstile."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, lease: Lease) -> None:
         self._random = random
+        self._lease = lease
         self._by_key: dict[str, Turnstile] = {}
 
     def of(self, account: Account) -> Turnstile:
         """The turnstile of *account*, with its newest ceilings."""
         turnstile = self._by_key.get(account.key)
         if turnstile is None:
-            turnstile = self._by_key[account.key] = Turnstile(account, self._random)
+            turnstile = self._by_key[account.key] = Turnstile(account, self._random, self._lease)
         turnstile.account = account
         return turnstile
 

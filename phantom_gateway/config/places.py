@@ -8,7 +8,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from phantom_gateway.config.errors import kind_of, shown, shown_path
 from phantom_gateway.config.kinds import Around, Wrong
@@ -102,22 +102,51 @@ class DatabaseUrl:
     """Where records are kept. Never shown back: a URL may hold a password."""
 
     words: str = "string"
-    limits: str = "sqlite:///FILE"
+    limits: str = "sqlite:///FILE, postgresql+psycopg://USER@HOST/NAME"
 
     def read(self, value: object, _around: Around) -> str:
         """The URL as written."""
         if not isinstance(value, str):
             raise Wrong(f"must be a string, not {kind_of(value)}; use sqlite:///phantom.db")
         if value.startswith(("postgresql:", "postgresql+", "postgres:")):
-            raise Wrong("PostgreSQL is not built yet; use sqlite:///phantom.db")
+            return _postgresql(value)
         if not value.startswith("sqlite:///"):
-            raise Wrong("is not a database that this version knows; use sqlite:///phantom.db")
+            raise Wrong(f"is not a database that this version knows; use sqlite:///phantom.db or {_EXAMPLE_DATABASE}")
         file = value.removeprefix("sqlite:///")
         if file in {"", ":memory:"}:
             raise Wrong("names no file, and groups must survive a restart; use sqlite:///phantom.db")
         if re.search(r"[?#\x00-\x1f]", file) or file.endswith("/"):
             raise Wrong("must name a file, without '?' and '#'; use sqlite:///phantom.db")
         return value
+
+
+_EXAMPLE_DATABASE = "postgresql+psycopg://phantom@db.example.org/phantom"
+
+_DATABASE_OPTIONS = frozenset({"host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "target_session_attrs"})
+"""What may follow a "?": where the server is and how it is recognised. Others would change what transactions do."""
+
+
+def _postgresql(value: str) -> str:
+    """*value*, a PostgreSQL server's URL. Raises Wrong."""
+    example = f"for example {_EXAMPLE_DATABASE}"
+    if re.fullmatch(r"[!-~]{1,2048}", value) is None:
+        raise Wrong(f"must be 1 to 2048 printable ASCII characters without spaces; {example}")
+    try:
+        url = urlsplit(value)
+        _ = url.port
+        options = parse_qs(url.query, keep_blank_values=True, strict_parsing=bool(url.query))
+    except ValueError:
+        raise Wrong(f"has a host, a port or an option that is none; {example}") from None
+    if url.scheme not in {"postgresql", "postgresql+psycopg"}:
+        raise Wrong(f"must begin with postgresql+psycopg://; {example}")
+    if url.password is not None:
+        raise Wrong("must not hold a password; give it as `password`, which can come from a file or the environment")
+    if re.fullmatch(r"/[^/]+", url.path) is None or url.fragment or "#" in value:
+        raise Wrong(f"must name a database after the host; {example}")
+    unknown = sorted(options.keys() - _DATABASE_OPTIONS)
+    if unknown:
+        raise Wrong(f"option {shown(unknown[0])} is not accepted; use {', '.join(sorted(_DATABASE_OPTIONS))}")
+    return value
 
 
 @dataclass(frozen=True, slots=True)

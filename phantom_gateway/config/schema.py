@@ -96,10 +96,24 @@ class DatabaseSettings:
         default="sqlite:///phantom.db",
         metadata=about(
             places.DatabaseUrl(),
-            "The database file, from the state directory on (`sqlite:////absolute/path` for another place).",
-            reason="SQLite needs no operator; PostgreSQL is not built yet.",
+            "The database file, from the state directory on (`sqlite:////absolute/path` for another place); or a "
+            "PostgreSQL server, which several gateways may share.",
+            reason="SQLite needs no operator. A password does not belong in a URL, which is shown and copied.",
         ),
     )
+    password: Secret | None = field(
+        default=None,
+        metadata=about(
+            places.SecretText(),
+            "Password of the user in `url`, for PostgreSQL.",
+            reason="An empty password is never meant; without one, the server decides by other means.",
+        ),
+    )
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other gateways may use it, too: it is a server's."""
+        return not self.url.startswith("sqlite:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +266,10 @@ class Config:
         return {name: settings.kind for name, settings in self.clouds.items()}
 
     @property
-    def database_file(self) -> Path:
-        """The SQLite file, absolute."""
+    def database_file(self) -> Path | None:
+        """The SQLite file, absolute; None for PostgreSQL."""
+        if self.database.is_shared:
+            return None
         return self.state_directory / self.database.url.removeprefix("sqlite:///")
 
     @property

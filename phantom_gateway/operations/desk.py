@@ -12,10 +12,15 @@ from phantom_gateway.config import Limits
 from phantom_gateway.keyring import Keyring
 from phantom_gateway.operations.ceilings import Holdings
 from phantom_gateway.operations.fragments import FragmentCache
+from phantom_gateway.records import users
 from phantom_gateway.records.session import Connection
 from phantom_gateway.records.users import User
 from protocol.errors import ApiError
 from protocol.paging import PageTokens
+
+
+def to_nobody(_connection: Connection, _group_uid: str) -> None:
+    """Nothing; there is no other gateway that would have to hear of a change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,8 @@ class House:
     new_id: Callable[[], str]
     cloud_kinds: Mapping[str, str] = field(default_factory=dict)
     """The kind of each cloud, by name."""
+    pass_on: Callable[[Connection, str], None] = to_nobody
+    """Called in the transaction that changes the group of this uid: another gateway may have to hear of it."""
 
 
 @dataclass(slots=True)
@@ -47,8 +54,12 @@ class Desk:
     """Output members that this client cannot read."""
     woken: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        users.hold(self.connection, self.user.id)
+
     def wake(self, group_uid: str) -> None:
-        """Nothing; the reconciler looks at this group as soon as the transaction is committed."""
+        """Nothing; the reconciler looks at this group as soon as the transaction is committed, on whatever gateway."""
+        self.house.pass_on(self.connection, group_uid)
         self.woken.append(group_uid)
 
     def holding_after(self, what: str, more: int, ceiling: int, count: Callable[[Connection, int], int]) -> int:

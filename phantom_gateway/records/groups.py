@@ -79,14 +79,20 @@ _COLUMNS: tuple[sa.Column[Any], ...] = (
     groups.c.version,
     groups.c.created_at,
 )
-_BY_NAME = Prepared(
+_WITH_NAME = (
     sa.select(*_COLUMNS)
     .where(groups.c.user_id == sa.bindparam("user_id"), groups.c.name == sa.bindparam("name"))
     .order_by(groups.c.deleting, groups.c.id.desc())
     .limit(1)
 )
-_BY_UID = Prepared(sa.select(*_COLUMNS).where(groups.c.uid == sa.bindparam("uid")))
-_BY_IDS = Prepared(sa.select(*_COLUMNS).where(groups.c.id.in_(sa.bindparam("ids", expanding=True))))
+_WITH_UID = sa.select(*_COLUMNS).where(groups.c.uid == sa.bindparam("uid"))
+_WITH_IDS = sa.select(*_COLUMNS).where(groups.c.id.in_(sa.bindparam("ids", expanding=True))).order_by(groups.c.id)
+_BY_NAME, _BY_UID, _BY_IDS = Prepared(_WITH_NAME), Prepared(_WITH_UID), Prepared(_WITH_IDS)
+# Whoever reads a group in order to change it has its row until the end of the transaction. (SQLite, where one
+# transaction writes at a time, has no such clause. No key of the row changes: what refers to it may come meanwhile.)
+_BY_NAME_TO_CHANGE, _BY_UID_TO_CHANGE, _BY_IDS_TO_CHANGE = (
+    Prepared(statement.with_for_update(key_share=True)) for statement in (_WITH_NAME, _WITH_UID, _WITH_IDS)
+)
 _EVERY = (
     sa.select(groups.c.name, groups.c.id, groups.c.version)
     .where(groups.c.user_id == sa.bindparam("user_id"), groups.c.name > sa.bindparam("after"))
@@ -146,23 +152,30 @@ _NOTE_WAITING = Prepared(
 )
 
 
+def _writes(connection: sa.Connection) -> bool:
+    return bool(connection.get_execution_options().get("writes", False))
+
+
 def _row(row: Row | None) -> GroupRow | None:
     return None if row is None else GroupRow._make(row)
 
 
 def find(connection: sa.Connection, user_id: int, name: str) -> GroupRow | None:
     """The user's group called *name*: the living one, else the newest that is being deleted, else None."""
-    return _row(_BY_NAME.first(connection, {"user_id": user_id, "name": name}))
+    statement = _BY_NAME_TO_CHANGE if _writes(connection) else _BY_NAME
+    return _row(statement.first(connection, {"user_id": user_id, "name": name}))
 
 
 def by_uid(connection: sa.Connection, uid: str) -> GroupRow | None:
     """The group with this uid, or None."""
-    return _row(_BY_UID.first(connection, {"uid": uid}))
+    statement = _BY_UID_TO_CHANGE if _writes(connection) else _BY_UID
+    return _row(statement.first(connection, {"uid": uid}))
 
 
 def by_ids(connection: sa.Connection, ids: Collection[int]) -> list[GroupRow]:
-    """The groups with these ids, in no particular order."""
-    return [GroupRow._make(row) for row in _BY_IDS.rows(connection, {"ids": list(ids)})]
+    """The groups with these ids, oldest first."""
+    statement = _BY_IDS_TO_CHANGE if _writes(connection) else _BY_IDS
+    return [GroupRow._make(row) for row in statement.rows(connection, {"ids": list(ids)})]
 
 
 def page(

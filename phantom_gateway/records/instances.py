@@ -119,6 +119,19 @@ _MACHINE = Prepared(
 _POPULATED = Prepared(
     sa.select(instances.c.cloud, sa.func.count()).group_by(instances.c.cloud).order_by(instances.c.cloud)
 )
+# A transaction that changes an instance has the row of its group first, in every room: no deadlock comes of it.
+_WITH_GROUP = sa.select(groups.c.uid).where(groups.c.id == instances.c.group_id).order_by(groups.c.id)
+_HOLD_BY_KEYS = Prepared(
+    _WITH_GROUP.where(instances.c.id.in_(sa.bindparam("ids", expanding=True))).with_for_update(
+        of=groups, key_share=True
+    )
+)
+_HOLD_BY_INSTANCE_IDS = Prepared(
+    _WITH_GROUP.where(
+        instances.c.user_id == sa.bindparam("user_id"),
+        instances.c.instance_id.in_(sa.bindparam("instance_ids", expanding=True)),
+    ).with_for_update(of=groups, key_share=True)
+)
 _INSERT = Prepared(instances.insert())
 _CHANGES = PreparedChanges(instances)
 _REMOVE = Prepared(instances.delete().where(instances.c.id.in_(sa.bindparam("ids", expanding=True))))
@@ -137,6 +150,11 @@ def of_group(connection: sa.Connection, group_id: int) -> list[InstanceRow]:
     return [InstanceRow._make(row) for row in _OF_GROUP.rows(connection, {"group_id": group_id})]
 
 
+def hold_groups(connection: sa.Connection, keys: Collection[int]) -> set[str]:
+    """The uids of the groups of these instances; nobody else changes them until this transaction ends. PostgreSQL's."""
+    return {row[0] for row in _HOLD_BY_KEYS.rows(connection, {"ids": list(keys)})}
+
+
 def by_keys(connection: sa.Connection, keys: Collection[int]) -> list[InstanceRow]:
     """The instances with these keys that still exist, oldest first."""
     return [InstanceRow._make(row) for row in _BY_KEYS.rows(connection, {"ids": list(keys)})]
@@ -148,8 +166,14 @@ def of_tokens(connection: sa.Connection, tokens: Collection[str]) -> list[Instan
 
 
 def by_instance_ids(connection: sa.Connection, user_id: int, instance_ids: Collection[str]) -> list[InstanceRow]:
-    """The user's instances with these ids, by id; unknown ids are left out."""
+    """
+    The user's instances with these ids, by id; unknown ids are left out.
+
+    A transaction that writes has their groups' rows from here on.
+    """
     values = {"user_id": user_id, "instance_ids": list(instance_ids)}
+    if connection.dialect.name == "postgresql" and connection.get_execution_options().get("writes", False):
+        _HOLD_BY_INSTANCE_IDS.rows(connection, values)
     return [InstanceRow._make(row) for row in _BY_INSTANCE_IDS.rows(connection, values)]
 
 

@@ -54,13 +54,32 @@ OPEN_TERMINATION = ("InProgress", 50)
 DONE = ("Successful", 100)
 
 
+Fence = Callable[[sa.Connection, str], None]
+"""Raises LeaseLost when the group of this uid is not this gateway's until the transaction ends."""
+
+
+def open_to_all(_connection: sa.Connection, _uid: str) -> None:
+    """The fence of a database that one gateway has for itself."""
+
+
 class SqlLedger:
-    """The ledger of all groups in *database*. *new_id* makes activity ids; *limits* are the operator's ceilings."""
+    """
+    The ledger of all groups in *database*. *new_id* makes activity ids; *limits* are the operator's ceilings.
+
+    Every verb that writes asks the *fence* in its transaction, and has the group's row while it does: so nothing is
+    written for a group that is another gateway's. Such verbs raise :class:`reconciler.lease.LeaseLost`.
+    """
 
     def __init__(
-        self, database: Database, keyring: Keyring, new_id: Callable[[], str], limits: Limits | None = None
+        self,
+        database: Database,
+        keyring: Keyring,
+        new_id: Callable[[], str],
+        limits: Limits | None = None,
+        fence: Fence = open_to_all,
     ) -> None:
         self._database = database
+        self._fence = fence
         self._keyring = keyring
         self._new_id = new_id
         self._limits = limits or Limits()
@@ -88,7 +107,7 @@ class SqlLedger:
         """See the port."""
 
         def job(connection: sa.Connection) -> list[Instance]:
-            group = groups.by_uid(connection, uid)
+            group = self._group(connection, uid)
             if group is None or group.generation != generation or group.deleting:
                 return []
             specs = {spec.cloud: spec for spec in _specs_of(connection, group)}
@@ -110,7 +129,7 @@ class SqlLedger:
         """See the port."""
 
         def job(connection: sa.Connection) -> bool:
-            rows = _in_state(connection, [key], InstanceState.CLAIMED)
+            rows = self._in_state(connection, [key], InstanceState.CLAIMED)
             if not rows or instances.is_machine_bound(connection, rows[0].cloud, machine.machine_id):
                 return False
             running = machine.state is MachineState.RUNNING
@@ -143,7 +162,7 @@ class SqlLedger:
         """See the port."""
 
         def job(connection: sa.Connection) -> None:
-            rows = _in_state(connection, keys, InstanceState.PENDING)
+            rows = self._in_state(connection, keys, InstanceState.PENDING)
             values = {"state": InstanceState.IN_SERVICE, "in_service_at": now}
             instances.change(connection, [row.id for row in rows], values)
             told: list[tuple[int, Change]] = []
@@ -159,7 +178,7 @@ class SqlLedger:
         """See the port."""
 
         def job(connection: sa.Connection) -> None:
-            rows = _in_state(connection, keys, InstanceState.CLAIMED)
+            rows = self._in_state(connection, keys, InstanceState.CLAIMED)
             told: list[tuple[int, Change]] = []
             for row in rows:
                 done = activities.advance(connection, row.activity_id, outcome, 100, message=message, ended_at=now)
@@ -176,11 +195,11 @@ class SqlLedger:
         """See the port."""
 
         def job(connection: sa.Connection) -> list[int]:
-            group = groups.by_uid(connection, uid)
+            group = self._group(connection, uid)
             if group is None or group.generation != generation:
                 return []
             cause_of = dict(zip(keys, causes, strict=True))
-            rows = _in_state(connection, keys, InstanceState.PENDING, InstanceState.IN_SERVICE)
+            rows = self._in_state(connection, keys, InstanceState.PENDING, InstanceState.IN_SERVICE)
             for row in rows:
                 begin_termination(connection, group, row, cause_of[row.id], self._new_id(), now)
             if owe:
@@ -193,7 +212,7 @@ class SqlLedger:
         """See the port."""
 
         def job(connection: sa.Connection) -> None:
-            rows = _in_state(connection, keys, InstanceState.TERMINATING)
+            rows = self._in_state(connection, keys, InstanceState.TERMINATING)
             instances.change(connection, [row.id for row in rows], {"terminate_sent_at": now})
 
         await self._database.write(job)
@@ -203,7 +222,7 @@ class SqlLedger:
 
         def job(connection: sa.Connection) -> None:
             cause_of = dict(zip(keys, causes, strict=True))
-            rows = instances.by_keys(connection, keys)
+            rows = self._rows(connection, keys)
             told: list[tuple[int, Change]] = []
             for row in rows:
                 told.append((row.group_id, events.instance(row, state=events.TERMINATED)))
@@ -220,7 +239,7 @@ class SqlLedger:
         """See the port."""
 
         def job(connection: sa.Connection) -> None:
-            group = groups.by_uid(connection, uid)
+            group = self._group(connection, uid)
             if group is not None:
                 groups.owe(connection, group.id, -count)
 
@@ -245,7 +264,7 @@ class SqlLedger:
         """See the port."""
 
         def job(connection: sa.Connection) -> tuple[datetime, int]:
-            group = groups.by_uid(connection, uid)
+            group = self._group(connection, uid)
             if group is None:
                 return now, 1
             since, failures = group.failing_since or now, group.launch_failures + 1
@@ -258,7 +277,7 @@ class SqlLedger:
         """See the port."""
 
         def job(connection: sa.Connection) -> None:
-            group = groups.by_uid(connection, uid)
+            group = self._group(connection, uid)
             if group is not None:
                 groups.note_launches(connection, group.id, None, 0)
 
@@ -268,7 +287,7 @@ class SqlLedger:
         """See the port."""
 
         def job(connection: sa.Connection) -> None:
-            group = groups.by_uid(connection, uid)
+            group = self._group(connection, uid)
             if group is None:
                 return
             others = {name: known for name, known in group.crashes.items() if name != cloud}
@@ -280,7 +299,7 @@ class SqlLedger:
         """See the port."""
 
         def job(connection: sa.Connection) -> None:
-            group = groups.by_uid(connection, uid)
+            group = self._group(connection, uid)
             if group is not None and process not in group.suspended:
                 groups.change(connection, group.id, {"suspended": {**group.suspended, process: reason}}, now)
 
@@ -290,7 +309,7 @@ class SqlLedger:
         """See the port."""
 
         def job(connection: sa.Connection) -> bool:
-            group = groups.by_uid(connection, uid)
+            group = self._group(connection, uid)
             if group is None or not group.deleting or instances.of_group(connection, group.id):
                 return False
             forget_group(connection, group, now)
@@ -306,6 +325,22 @@ class SqlLedger:
     ) -> None:
         """See the port."""
         await self._database.write(lambda connection: groups.note_waiting(connection, uid, waiting_on))
+
+    def _group(self, connection: sa.Connection, uid: str) -> GroupRow | None:
+        """The group, to be changed by this transaction alone. Raises LeaseLost."""
+        group = groups.by_uid(connection, uid)
+        self._fence(connection, uid)
+        return group
+
+    def _rows(self, connection: sa.Connection, keys: Sequence[int]) -> list[InstanceRow]:
+        """The instances, with their groups to be changed by this transaction alone. Raises LeaseLost."""
+        if self._fence is not open_to_all:
+            for uid in sorted(instances.hold_groups(connection, keys)):
+                self._fence(connection, uid)
+        return instances.by_keys(connection, keys)
+
+    def _in_state(self, connection: sa.Connection, keys: Sequence[int], *states: InstanceState) -> list[InstanceRow]:
+        return [row for row in self._rows(connection, keys) if row.state in states]
 
     def _record(self, connection: sa.Connection, uid: str) -> GroupRecord | None:
         row = groups.by_uid(connection, uid)
@@ -528,10 +563,6 @@ def _clouds_of(group: GroupRow, specs: Sequence[LaunchSpecRecord]) -> tuple[Rank
     launch_cloud = own.cloud if own else group.launch_configuration.partition("@")[2]
     cloud_params = launch_configurations.ranked(specs)
     return clouds_of(group.clouds, group.definition, group.zones, launch_cloud, cloud_params)
-
-
-def _in_state(connection: sa.Connection, keys: Sequence[int], *states: InstanceState) -> list[InstanceRow]:
-    return [row for row in instances.by_keys(connection, keys) if row.state in states]
 
 
 def _touch_groups(connection: sa.Connection, rows: Sequence[InstanceRow]) -> None:

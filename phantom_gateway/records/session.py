@@ -3,7 +3,7 @@ Transactions: short synchronous jobs, each from one snapshot, all of it or nothi
 
 Owns: threads and connections. Writes that come together are committed together (group commit: SQLite with
 synchronous=FULL does 7,000 single commits a second and five times that grouped). On SQLite, short jobs run on the event
-loop, where they cost least, and go to a thread when there is something to wait for; elsewhere threads read and write.
+loop, where they cost least, and go to a thread when there is something to wait for; PostgreSQL's are ``postgresql``'s.
 Does not own: what a job does.
 """
 
@@ -13,15 +13,26 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config as AlembicConfig
 
+from phantom_gateway.records import migrations
+from phantom_gateway.records.postgresql import Pool, engine_for
 from phantom_gateway.records.prepared import driver_cursor
+from phantom_gateway.records.unavailable import RecordsUnavailable, SchemaUnknownError
+
+__all__ = [
+    "Connection",
+    "Database",
+    "Job",
+    "RecordsUnavailable",
+    "SchemaUnknownError",
+    "postgresql_url",
+    "sqlite_url",
+    "url_without_password",
+]
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +49,7 @@ JOBS_WAITING_MAX = 2_000
 """Writes queued before new ones are refused with 503: beyond it clients would time out before their turn came."""
 
 READERS = 2
-"""Reading threads. The interpreter runs one at a time; the second covers for one that waits for the disk."""
+"""Connections that read: the event loop's, and one for whoever else asks."""
 
 LOCK_S_MAX_AT_ONCE = 0.005
 """How long the event loop waits for somebody else's lock before the thread does: nobody notices 5 ms."""
@@ -60,31 +71,26 @@ BUSY_TIMEOUT_S = 30
 """How long SQLite waits for another process (a backup, the command line) before a write fails."""
 
 
-class RecordsUnavailable(Exception):  # noqa: N818 - it names a condition of the store, which a caller waits out
-    """The database cannot be used now: full, read-only, locked or gone. Nothing of the job was kept."""
-
-
 class Database:
     """
     One database, its writer and its readers. Close it to end its threads.
 
     ``read`` and ``write`` take a job, a function of a connection, and run it in a transaction of its own: all of it
-    happens or nothing. A write is durable when it returns.
+    happens or nothing. A write is durable when it returns. A server's job may run more than once, each time from its
+    beginning: what it leaves in memory must not depend on how often.
     """
 
     def __init__(self, url: str) -> None:
-        self.url = url
         self._engine = _engine(url)
+        self.is_shared = self._engine.dialect.name == "postgresql"
+        """Several gateways may use it at once."""
+        self._pool = Pool(self._engine) if self.is_shared else None
         self._jobs: queue.SimpleQueue[_Waiting[Any] | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_forever, name="records-writer", daemon=True)
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="records-reader")
-        # With WAL, a reader in the same process waits for nobody, and a page of a listing takes half a millisecond of
-        # processor time. Handing it to another thread costs more than that: the interpreter runs one at a time.
-        self._reads_at_once = self._engine.dialect.name == "sqlite"
         self._reading = threading.local()
         self._open_readers: list[sa.Connection] = []
         self._patient = _Writer(self._engine)
-        self._at_once = _Writer(self._engine, swift=True) if self._engine.dialect.name == "sqlite" else None
+        self._at_once = _Writer(self._engine, swift=True)
         self._at_once_rests = 0
         """Writes that still go to the thread, after the loop was held up."""
         self._at_once_took_s = 0.0
@@ -93,40 +99,50 @@ class Database:
         self._closed = False
         self.on_write: Callable[[], object] | None = None
         """Called on the event loop after ``write`` has made something durable."""
-        self._writer.start()
+        if self._pool is None:
+            self._writer.start()
 
     def migrate(self) -> None:
-        """Nothing; the schema is the newest. Runs before anything else uses the database."""
-        config = AlembicConfig()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        """
+        Nothing; the schema is the newest. Runs before anything else uses the database.
+
+        Raises SchemaUnknownError, and RecordsUnavailable where the database is a server's.
+        """
+        if self._pool is not None:
+            self._pool.run_now(migrations.upgrade, writes=True)
+            return
         with self._engine.connect() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            migrations.upgrade(connection)
             connection.commit()
 
     async def read(self, job: Job[T]) -> T:
         """What *job* returns, from one consistent snapshot. Raises RecordsUnavailable."""
-        if self._reads_at_once:
-            return self._read(job)
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, job)
+        if self._pool is not None:
+            return await self._pool.run(job, writes=False)
+        # With WAL, a reader in the same process waits for nobody, and a page of a listing takes half a millisecond of
+        # processor time. Handing it to another thread costs more than that: the interpreter runs one at a time.
+        return self._read(job)
 
     async def write(self, job: Job[T]) -> T:
         """What *job* returns, after its changes are durable. Raises RecordsUnavailable, or what *job* raises."""
+        result = await (self._committed(job) if self._pool is None else self._pool.run(job, writes=True))
+        if self.on_write is not None:
+            self.on_write()
+        return result
+
+    async def _committed(self, job: Job[T]) -> T:
         if self._closed or self._jobs.qsize() >= JOBS_WAITING_MAX:
             raise RecordsUnavailable("too many writes are waiting")
         loop = asyncio.get_running_loop()
         waiting = _Waiting(job, loop, loop.create_future())
-        if self._at_once and not self._at_once_rests:
+        if not self._at_once_rests:
             if not self._gathering:
                 loop.call_soon(self._gather, loop, 0)
             self._gathering.append(waiting)
         else:
             self._at_once_rests = max(0, self._at_once_rests - 1)
             self._jobs.put(waiting)
-        result = cast("T", await waiting.future)
-        if self.on_write is not None:
-            self.on_write()
-        return result
+        return cast("T", await waiting.future)
 
     def _gather(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
         """
@@ -148,7 +164,7 @@ class Database:
         locked, or its disk is slow, the thread takes over, and the loop goes on.
         """
         batch, self._gathering = self._gathering, []
-        if not batch or self._at_once is None:  # handed over by close()
+        if not batch:  # handed over by close()
             return
         began_s = loop.time()
         try:
@@ -169,25 +185,29 @@ class Database:
 
     def read_now(self, job: Job[T]) -> T:
         """What *job* returns, in the calling thread: for the command line and for start-up."""
+        if self._pool is not None:
+            return self._pool.run_now(job, writes=False)
         with self._engine.connect() as connection, connection.begin():
             return job(connection)
 
     def write_now(self, job: Job[T]) -> T:
         """As ``read_now``, for a job that changes something."""
+        if self._pool is not None:
+            return self._pool.run_now(job, writes=True)
         with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
             return job(connection)
 
     def close(self) -> None:
         """Nothing; waiting writes are finished first."""
-        if not self._closed:
+        if self._pool is not None:
+            self._pool.close()
+        elif not self._closed:
             self._closed = True
             waiting, self._gathering = self._gathering, []
             self._hand_over(waiting)
             self._jobs.put(None)
             self._writer.join()
-            if self._at_once is not None:
-                self._at_once.close()
-            self._readers.shutdown()
+            self._at_once.close()
             for connection in self._open_readers:
                 connection.close()
             self._engine.dispose()
@@ -264,9 +284,8 @@ class _Writer:
     def _open(self) -> sa.Connection:
         connection = self._engine.connect().execution_options(writes=True)
         wait_s = LOCK_S_MAX_AT_ONCE if self._swift else BUSY_TIMEOUT_S
-        if connection.dialect.name == "sqlite":  # a pooled connection may have been the other kind's before
-            with driver_cursor(connection) as cursor:
-                cursor.execute(f"PRAGMA busy_timeout={round(wait_s * 1000)}")
+        with driver_cursor(connection) as cursor:  # a pooled connection may have been the other kind's before
+            cursor.execute(f"PRAGMA busy_timeout={round(wait_s * 1000)}")
         return connection
 
 
@@ -349,11 +368,25 @@ def sqlite_url(file: Path) -> str:
     return sa.URL.create("sqlite", database=str(file)).render_as_string()
 
 
+def postgresql_url(url: str, password: str | None) -> str:
+    """*url* with this *password* and the driver that is used here."""
+    made = sa.make_url(url).set(drivername="postgresql+psycopg")
+    if password is not None:
+        made = made.set(password=password)
+    return made.render_as_string(hide_password=False)
+
+
+def url_without_password(url: str) -> str:
+    """*url* as it may be shown."""
+    return sa.make_url(url).render_as_string(hide_password=True)
+
+
 def _engine(url: str) -> sa.Engine:
+    if sa.make_url(url).get_backend_name() == "postgresql":
+        return engine_for(url)
     engine = sa.create_engine(url, poolclass=sa.QueuePool, pool_size=READERS + 2)
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-        sa.event.listen(engine, "begin", _begin_sqlite)
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 

@@ -372,3 +372,34 @@ events = sa.Table(
 )
 """What changed of a group in one transaction, for those who watch. Events outlive their group, as activities do."""
 sa.Index("ix_events_user_id_id", events.c.user_id, events.c.id)
+
+gateways = sa.Table(
+    "gateways",
+    metadata,
+    sa.Column("boot", sa.String(36), primary_key=True),
+    sa.Column("place", sa.String(128), nullable=False),
+    sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("is_alone", sa.Boolean, nullable=False),
+    sa.Column("seen_at", sa.BigInteger, nullable=False),
+)
+"""Gateways that share this database, and when the server's clock saw them last (microseconds). Empty on SQLite."""
+
+shards = sa.Table(
+    "shards",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("owner", sa.String(36)),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+)
+"""Whose groups are whose: *owner* is the *boot* of a gateway, *epoch* grows with every change of hands."""
+
+wakes = sa.Table(
+    "wakes",
+    metadata,
+    _key(),
+    sa.Column("shard", sa.Integer, nullable=False),
+    sa.Column("uid", sa.String(36), nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Groups that a gateway changed whose owner is another; the owner takes them away."""
+sa.Index("ix_wakes_shard", wakes.c.shard)

@@ -27,6 +27,9 @@ class User:
     created_at: datetime
 
 
+_USERS_LOCK = sa.literal_column("1886348658", sa.Integer)
+"""Names the locks of users among those of a PostgreSQL database ("pgur")."""
+
 USER_COLUMNS = (
     users.c.id,
     users.c.name,
@@ -40,6 +43,7 @@ USER_COLUMNS = (
 _BY_KEY = Prepared(sa.select(*USER_COLUMNS).where(users.c.access_key_id == sa.bindparam("access_key_id")))
 _BY_NAME = Prepared(sa.select(*USER_COLUMNS).where(users.c.name == sa.bindparam("name")))
 _BY_ID = Prepared(sa.select(*USER_COLUMNS).where(users.c.id == sa.bindparam("user_id")))
+_HOLD = Prepared(sa.select(sa.func.pg_advisory_xact_lock(_USERS_LOCK, sa.bindparam("user_id", type_=sa.Integer))))
 _ALL = Prepared(sa.select(*USER_COLUMNS).order_by(users.c.name))
 
 
@@ -59,6 +63,16 @@ def by_id(connection: sa.Connection, user_id: int) -> User | None:
     """The user with this id, or None."""
     row = _BY_ID.first(connection, {"user_id": user_id})
     return None if row is None else User(*row)
+
+
+def hold(connection: sa.Connection, user_id: int) -> None:
+    """
+    Nothing; if this transaction writes, no other that does so for this user gets beyond this call until it ends.
+
+    Rules that count, or look whether a name is taken, need it. On SQLite one transaction writes at a time anyway.
+    """
+    if connection.dialect.name == "postgresql" and connection.get_execution_options().get("writes", False):
+        _HOLD.rows(connection, {"user_id": user_id})
 
 
 def everyone(connection: sa.Connection) -> list[User]:

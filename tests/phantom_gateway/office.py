@@ -55,10 +55,14 @@ def empty_database() -> Path:
 class Office:
     """Calls operations the way the AWS door does, minus bytes and signatures."""
 
-    def __init__(self, directory: Path, limits: Limits | None = None, default_cloud: str | None = None) -> None:
+    def __init__(
+        self, directory: Path, limits: Limits | None = None, default_cloud: str | None = None, url: str | None = None
+    ) -> None:
         self.now = NOW
-        shutil.copy(empty_database(), directory / "office.db")
-        self.database = Database(sqlite_url(directory / "office.db"))
+        if url is None:
+            shutil.copy(empty_database(), directory / "office.db")
+            url = sqlite_url(directory / "office.db")
+        self.database = Database(url)
         key = new_key()
         self.key = key.reveal()
         self.keyring = Keyring([key], "the test")

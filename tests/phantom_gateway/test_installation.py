@@ -58,6 +58,7 @@ async def test_a_cloud_in_use_cannot_be_taken_out(tmp_path: Path) -> None:
     office.create_group()
     await office.fill_now()
     office.close()
+    assert config.database_file is not None
     (tmp_path / "office.db").rename(config.database_file)
     without = replace(config, clouds={name: each for name, each in config.clouds.items() if name != "hotel"})
     environ = {**environ, "PHANTOM_GATEWAY_KEYS": os.environ.get("PHANTOM_GATEWAY_KEYS", office.key)}

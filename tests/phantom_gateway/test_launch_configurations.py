@@ -51,7 +51,7 @@ def test_a_launch_configuration_is_described_as_it_was_given(office: Office) -> 
 def test_a_wrong_launch_configuration_is_refused(office: Office, change: dict[str, str], words: str) -> None:
     """Each refusal is a ValidationError that names the field and the rule, and leaves nothing behind."""
     with pytest.raises(ApiError) as caught:
-        office.create_launch_configuration(change.pop("LaunchConfigurationName", "web@hotel"), **change)
+        office.create_launch_configuration(change.get("LaunchConfigurationName", "web@hotel"), **change)
 
     assert caught.value.code == "ValidationError"
     assert words in caught.value.message

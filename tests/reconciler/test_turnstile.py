@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from backends.sim import SimCloud
 from reconciler.accounts import Account
 from reconciler.budget import Census
+from reconciler.lease import Sole
 from reconciler.turnstile import Turnstile, Turnstiles
 from tests.reconciler.views import NOW, TRAITS
 
@@ -30,7 +31,7 @@ def account(**facts: Any) -> Account:
 
 def turnstile(**facts: Any) -> Turnstile:
     """Its turnstile."""
-    return Turnstile(account(**facts), Random(1))
+    return Turnstile(account(**facts), Random(1), Sole())
 
 
 def open_up(gate: Turnstile, at: datetime = NOW) -> datetime:
@@ -120,7 +121,7 @@ class TestCensus:
 
     def test_a_group_that_left_the_account_frees_its_room(self) -> None:
         """So does one that does not exist any more."""
-        gates = Turnstiles(Random(1))
+        gates = Turnstiles(Random(1), Sole())
         gate = gates.of(account(vms_max=5))
         gate.take("g-1", 3, NOW)
         gate.take("g-2", 2, NOW)

@@ -28,7 +28,9 @@ def _statements() -> dict[str, Prepared]:
         f"{room.__name__.rpartition('.')[2]}.{name}": prepared
         for room in ROOMS
         for name, prepared in vars(room).items()
-        if isinstance(prepared, Prepared) and not isinstance(prepared.statement, sa.Insert)
+        if isinstance(prepared, Prepared)
+        and not isinstance(prepared.statement, sa.Insert)
+        and not name.startswith(("_HOLD", "_LOCK"))  # locks of PostgreSQL
     }
 
 

@@ -1,9 +1,7 @@
 """The database's ledger keeps the contract that the oracle in memory keeps."""
 
 import itertools
-import shutil
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,9 +11,8 @@ from phantom_gateway.installation import add_user
 from phantom_gateway.keyring import Keyring, new_key
 from phantom_gateway.records import activities, groups, launch_configurations
 from phantom_gateway.records.ledger import SqlLedger
-from phantom_gateway.records.session import Connection, Database, sqlite_url
+from phantom_gateway.records.session import Connection, Database
 from phantom_gateway.secret import Secret
-from tests.phantom_gateway.office import empty_database
 from tests.reconciler.ledger_contract import NOW, LedgerContract
 
 
@@ -133,15 +130,6 @@ class SqlSeeder:
 def keyring() -> Keyring:
     """A keyring of the test's own."""
     return Keyring([new_key()], "the test")
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """An empty database with the newest schema."""
-    shutil.copy(empty_database(), tmp_path / "ledger.db")
-    database = Database(sqlite_url(tmp_path / "ledger.db"))
-    yield database
-    database.close()
 
 
 @pytest.fixture

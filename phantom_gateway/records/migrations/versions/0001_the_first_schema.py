@@ -101,7 +101,7 @@ def upgrade() -> None:
             ["user_id", "name"],
             unique=True,
             sqlite_where=sa.text("deleting = 0"),
-            postgresql_where=sa.text("deleting = 0"),
+            postgresql_where=sa.text("NOT deleting"),
         )
 
     op.create_table(
@@ -201,7 +201,7 @@ def downgrade() -> None:
     op.drop_table("launch_configurations")
     with op.batch_alter_table("groups", schema=None) as batch_op:
         batch_op.drop_index(
-            "uq_groups_living_name", sqlite_where=sa.text("deleting = 0"), postgresql_where=sa.text("deleting = 0")
+            "uq_groups_living_name", sqlite_where=sa.text("deleting = 0"), postgresql_where=sa.text("NOT deleting")
         )
         batch_op.drop_index("ix_groups_user_id_name")
 

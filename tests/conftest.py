@@ -1,0 +1,51 @@
+"""
+Fixtures of all tests: a PostgreSQL server, made when the first test asks for it, and databases of both kinds.
+
+Owns: whose database a test gets. Does not own: the server itself (``tests.support.postgresql``).
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from phantom_gateway.records.session import Database, sqlite_url
+from tests.support.postgresql import Cluster, binaries
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server that every test shares, each with databases of its own."""
+    if binaries() is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    made = Cluster()
+    try:
+        made.create()
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def postgresql(cluster: Cluster) -> Iterator[str]:
+    """The name of a database with the newest schema and nothing in it, on the shared server."""
+    name = cluster.shared_database()
+    yield name
+    cluster.empty(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database with the newest schema, once of each kind."""
+    if request.param == "sqlite":
+        from tests.phantom_gateway.office import empty_database
+
+        shutil.copy(empty_database(), tmp_path / "records.db")
+        url = sqlite_url(tmp_path / "records.db")
+    else:
+        cluster: Cluster = request.getfixturevalue("cluster")
+        url = cluster.url(request.getfixturevalue("postgresql"))
+    made = Database(url)
+    yield made
+    made.close()
