@@ -16,6 +16,7 @@ import pytest
 from phantom_gateway.operations.http_api import all_endpoints
 from phantom_gateway.operations.http_api.schemas import Schema
 from phantom_gateway.operations.http_api.table import ENDPOINTS, Endpoint
+from phantom_gateway.records.tables import metadata
 from phantom_gateway.records.users import User
 from tests.phantom_gateway.http_api.counter import Counter, Reply
 
@@ -85,7 +86,9 @@ class World:
     def dump(self) -> str:
         """All that is in the database."""
         return self.counter.office.database.read_now(
-            lambda connection: "\n".join(connection.connection.driver_connection.iterdump())  # type: ignore[union-attr]
+            lambda connection: "\n".join(
+                repr(row) for table in metadata.sorted_tables for row in connection.execute(table.select()).all()
+            )
         )
 
 

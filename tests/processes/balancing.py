@@ -1,0 +1,118 @@
+"""
+What stands before several servers: a balancer of TCP connections, and a pooler of PostgreSQL sessions.
+
+Owns: both, as small as a test needs them. Does not own: the servers.
+"""
+
+import asyncio
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import psycopg
+
+from tests.fake_ec2.serving import LoopThread
+from tests.support.postgresql import OWNER, PASSWORD, Cluster, free_port, lend, ordinary_user
+from tests.support.waiting import wait_for
+
+
+class Balancer:
+    """Hands each new connection to the next of *ports* that accepts it. A context."""
+
+    def __init__(self, ports: Sequence[int]) -> None:
+        self.port = 0
+        self._ports = list(ports)
+        self._turn = 0
+        self._thread = LoopThread()
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __enter__(self) -> Self:
+        self._thread.__enter__()
+        self._thread.run(self._start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.run(self._stop())
+        self._thread.__exit__()
+
+    async def _start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _stop(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        for _ in self._ports:
+            self._turn += 1
+            try:
+                there = await asyncio.open_connection("127.0.0.1", self._ports[self._turn % len(self._ports)])
+            except OSError:
+                continue
+            await asyncio.gather(_copied(reader, there[1]), _copied(there[0], writer))
+            return
+        writer.close()
+
+
+async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while chunk := await reader.read(65_536):
+            writer.write(chunk)
+            await writer.drain()
+    except ConnectionError:
+        pass  # one side is gone: so is the other, in a moment
+    finally:
+        writer.close()
+
+
+@contextmanager
+def pooler(cluster: Cluster, directory: Path) -> Iterator[int]:
+    """The port of a PgBouncer in transaction mode before *cluster*, with fewer sessions than a gateway has threads."""
+    home = directory / "pgbouncer"
+    home.mkdir()
+    port = free_port()
+    (home / "users.txt").write_text(f'"{OWNER}" "{PASSWORD}"\n', encoding="utf-8")
+    (home / "pgbouncer.ini").write_text(
+        f"[databases]\n* = host=127.0.0.1 port={cluster.port}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        f"auth_type = scram-sha-256\nauth_file = {home}/users.txt\n"
+        "pool_mode = transaction\ndefault_pool_size = 4\nserver_round_robin = 1\n",
+        encoding="utf-8",
+    )
+    for path in (home, *home.iterdir()):
+        lend(path)
+    for parent in directory.parents[: len(directory.parents) - 1]:
+        if parent.name.startswith("pytest-"):
+            parent.chmod(0o755)
+    directory.chmod(0o755)
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(
+            ["pgbouncer", str(home / "pgbouncer.ini")], stdout=log, stderr=log, cwd=home, **ordinary_user()
+        )
+
+    def answers() -> bool:
+        try:
+            with psycopg.connect(
+                host="127.0.0.1", port=port, user=OWNER, password=PASSWORD, dbname="postgres", prepare_threshold=None
+            ):
+                return True
+        except psycopg.OperationalError:
+            return False
+
+    try:
+        wait_for(answers, "PgBouncer to answer")
+        yield port
+    finally:
+        process.terminate()
+        process.wait(timeout=30)

@@ -1,0 +1,196 @@
+"""
+Several gateways on one PostgreSQL, and one cloud whose own books are the judge: all of them processes or threads.
+
+Owns: starting and stopping them, and what the cloud saw. Does not own: what is done to them.
+"""
+
+import http.client
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from phantom_gateway.keyring import new_key
+from tests.fake_ec2.endpoint import Endpoint
+from tests.fake_ec2.faults import FaultPlan
+from tests.fake_ec2.knobs import AWS
+from tests.fake_ec2.serving import LoopThread, Served
+from tests.fake_ec2.world import World
+from tests.processes.calls import Client, Lost, Refusal
+from tests.support.gateway import Gateway
+from tests.support.postgresql import PASSWORD, Cluster
+
+IMAGE = "ami-00000000000000001"
+
+CLOUD = """
+[clouds.hotel]
+kind = "ec2"
+endpoint_url = "{url}"
+access_key_id = "AKIATESTTESTTESTTEST"
+secret_access_key = "secret/of+the=test"
+launch_batch_max = 2
+"""
+
+
+class Replica(Gateway):
+    """A gateway on a PostgreSQL database. *port_of_database* may be a pooler's."""
+
+    def __init__(
+        self,
+        directory: Path,
+        cluster: Cluster,
+        database: str,
+        *,
+        cloud_url: str = "",
+        port_of_database: int | None = None,
+    ) -> None:
+        url = cluster.url(database, port=port_of_database, with_password=False)
+        top = f'[database]\nurl = "{url}"\npassword = {{ env = "DATABASE_PASSWORD" }}\n'
+        super().__init__(directory, top=top, clouds=())
+        self._cloud = CLOUD.format(url=cloud_url) if cloud_url else ""
+
+    def serves(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def freeze(self) -> None:
+        """Nothing; it is stopped in whatever it does, and answers nobody."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Nothing; it goes on as if no time had passed."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def _write_config(self) -> None:
+        super()._write_config()
+        with self.config.open("a", encoding="utf-8") as file:
+            file.write(self._cloud)
+
+
+class Books:
+    """The cloud, and what it saw of its clients. Its methods may be called from any thread."""
+
+    def __init__(self, thread: LoopThread, seed: int = 0) -> None:
+        self._thread = thread
+        self.world = World(AWS, rng=Random(seed))
+        self.plan = FaultPlan(rng=Random(seed + 1), clock=self.world.clock)
+        self._served: Served = thread.serve(Endpoint(self.world, self.plan).application())
+        self.url = self._served.url
+
+    def close(self) -> None:
+        """Nothing; it is gone."""
+        self._thread.run(self._served.stop())
+
+    def kill_one(self) -> None:
+        """Nothing; the machine that lived longest is gone."""
+        self._thread.call(lambda: self.world.kill(self.world.ledger.alive()[0]))
+
+    def alive(self) -> list[str]:
+        """Machines that live."""
+        return self._thread.call(lambda: list(self.world.ledger.alive()))
+
+    def most_alive(self) -> int:
+        """The most machines of any group that ever lived at once."""
+        groups = self.report()["groups"].values()
+        return max((group["max_alive"] for group in groups), default=0)
+
+    def calls(self, action: str) -> int:
+        """How many calls of *action* came."""
+        return int(self.report()["calls"].get(action, 0))
+
+    def report(self) -> Any:
+        """All of it."""
+        return self._thread.call(self.world.ledger.as_json)
+
+
+class Fleet:
+    """*count* gateways that share a database and a cloud."""
+
+    def __init__(self, directory: Path, cluster: Cluster, count: int, *, port_of_database: int | None = None) -> None:
+        self.cluster = cluster
+        self.database = cluster.make_database()
+        self._thread = LoopThread()
+        self._thread.__enter__()
+        self.books = Books(self._thread)
+        self.environ = {"PHANTOM_GATEWAY_KEYS": new_key().reveal(), "DATABASE_PASSWORD": PASSWORD}
+        self.replicas = [
+            Replica(
+                directory / f"replica-{number}",
+                cluster,
+                self.database,
+                cloud_url=self.books.url,
+                port_of_database=port_of_database,
+            )
+            for number in range(count)
+        ]
+
+    def start(self) -> None:
+        """Nothing; all serve, and there is a launch configuration."""
+        for replica in self.replicas:
+            replica.start(self.environ)
+        Client(self.replicas[0].port).make_launch_configuration("web@hotel", IMAGE)
+
+    def close(self) -> None:
+        """Nothing; nothing is left of them."""
+        for replica in self.replicas:
+            replica.stop()
+        self.books.close()
+        self._thread.__exit__()
+        self.cluster.drop_database(self.database)
+
+    def serving(self) -> list[Replica]:
+        """Those that were started and not killed."""
+        return [replica for replica in self.replicas if replica.serves()]
+
+    def owners(self) -> dict[str, int]:
+        """How many shards each gateway has, by its boot; those of gateways that are gone included."""
+        statement = "select owner, count(*) from shards where owner is not null group by owner"
+        return dict(self.cluster.run(statement, self.database))
+
+    def is_shared_out(self, living: int) -> bool:
+        """Whether *living* gateways have all shards between them, none much more than another."""
+        boots = {row[0] for row in self.cluster.run("select boot from gateways", self.database)}
+        owners = self.owners()
+        return (
+            len(boots) == living
+            and owners.keys() == boots
+            and sum(owners.values()) == 64
+            and max(owners.values()) <= -(-64 // living)
+        )
+
+
+@contextmanager
+def fleet(directory: Path, cluster: Cluster, count: int, **more: Any) -> Iterator[Fleet]:
+    """A fleet that serves; nothing is left of it afterwards."""
+    made = Fleet(directory, cluster, count, **more)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
+
+
+def answered(port: int, path: str) -> tuple[int, Any]:
+    """Status and JSON of a GET."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+def is_unavailable(client: Client) -> bool:
+    """Whether a listing is answered with ServiceUnavailable."""
+    try:
+        client.group()
+    except Refusal as refusal:
+        return "ServiceUnavailable" in str(refusal)
+    except Lost:
+        return False
+    return False

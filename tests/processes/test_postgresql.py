@@ -1,0 +1,216 @@
+"""
+A gateway on PostgreSQL whose server dies, refuses, fills up or is not there (F59, F60, F61, F63, I4, I8).
+
+The last word is the database's, read beside the gateway, and the cloud's own books.
+"""
+
+import os
+import random
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes.calls import Client, Lost, Refusal
+from tests.processes.sharing import Fleet, answered, fleet, is_unavailable
+from tests.support.postgresql import Cluster, binaries
+from tests.support.waiting import wait_for
+
+pytestmark = pytest.mark.processes
+
+KILLS = int(os.environ.get("PHANTOM_KILLS", "5"))
+"""More in ``make failover``: each takes a second or two."""
+
+WRITERS = 4
+HEALED_S_MAX = 10.0
+"""F59: so long may a restarted server be answered with 503."""
+
+
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[Cluster]:
+    """A server of this module's own, which may be killed."""
+    if binaries() is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    made = Cluster()
+    try:
+        made.create()
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture(scope="module")
+def alone(own_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """One gateway, its cloud, and a launch configuration."""
+    with fleet(tmp_path_factory.mktemp("postgresql"), own_cluster, 1) as made:
+        yield made
+
+
+@pytest.fixture
+def client(alone: Fleet) -> Iterator[Client]:
+    """A client; after the test the database works again, and there are no groups and no machines."""
+    made = Client(alone.replicas[0].port)
+    yield made
+    wait_for(lambda: answered(made.port, "/readyz")[0] == 200, "the gateway to be ready")
+    if made.group() is not None:
+        made.delete()
+    wait_for(lambda: made.group() is None and not alone.books.alive(), "the group and its machines to be gone")
+
+
+class Writer(threading.Thread):
+    """Makes launch configurations, one after the other, and remembers those of which it was told that they exist."""
+
+    def __init__(self, port: int, number: int) -> None:
+        super().__init__(daemon=True)
+        self.client = Client(port)
+        self.number = number
+        self.told: list[str] = []
+        self.refusals: set[str] = set()
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        """Nothing, once *ended* is set."""
+        count = 0
+        while not self.ended.is_set():
+            count += 1
+            name = f"lc-{self.number}-{count}@hotel"
+            try:
+                self.client.make_launch_configuration(name, "ami-00000000000000001")
+            except (Refusal, Lost, OSError) as error:
+                code = str(error).partition("<Code>")[2].partition("<")[0] or type(error).__name__
+                self.refusals.add(code)
+                if code == "LimitExceeded":
+                    return
+            else:
+                self.told.append(name)
+
+
+def ok(step: Callable[[], object]) -> bool:
+    """Whether *step* is answered, and not with an error."""
+    try:
+        step()
+    except (Refusal, Lost):
+        return False
+    return True
+
+
+@pytest.mark.timeout(60 + 10 * KILLS)
+def test_a_server_killed_under_load_loses_no_acknowledged_write(alone: Fleet, own_cluster: Cluster) -> None:
+    """F59: however often it dies, what was answered is there, refusals are 503, and the gateway goes on by itself."""
+    port = alone.replicas[0].port
+    chance = random.Random()
+    told: list[str] = []
+    refusals: set[str] = set()
+    for round_number in range(KILLS):
+        writers = [Writer(port, round_number * WRITERS + number) for number in range(WRITERS)]
+        for writer in writers:
+            writer.start()
+        wait_for(lambda ws=writers: all(writer.told for writer in ws), "every writer to be answered")  # type: ignore[misc]
+        threading.Event().wait(chance.uniform(0, 0.2))
+        own_cluster.kill()
+        own_cluster.start()
+        wait_for(lambda: ok(Client(port).group), "the gateway to answer again", HEALED_S_MAX)
+        for writer in writers:
+            writer.ended.set()
+        for writer in writers:
+            writer.join()
+            told += writer.told
+            refusals |= writer.refusals
+        kept = {row[0] for row in own_cluster.run("select name from launch_specs", alone.database)}
+        assert not set(told) - kept
+        own_cluster.run("delete from launch_specs where name like 'lc-%'", alone.database)
+        own_cluster.run("delete from launch_configurations where base_name like 'lc-%'", alone.database)
+        told.clear()
+
+    assert refusals <= {"ServiceUnavailable", "AlreadyExists"}
+    assert "request.failed" not in alone.replicas[0].log.read_text()
+
+
+def test_an_absent_server_is_told_as_such_and_nothing_is_done(
+    alone: Fleet, own_cluster: Cluster, client: Client
+) -> None:
+    """F60: without a database 503 at every door, health stays, and the cloud is not told anything."""
+    client.make_group("web@hotel", 2, ["hotel"])
+    wait_for(client.settled, "two instances")
+    before = (alone.books.calls("RunInstances"), alone.books.calls("TerminateInstances"))
+    own_cluster.stop()
+    alone.books.kill_one()
+    wait_for(lambda: is_unavailable(client), "a listing to be refused")
+    looks = alone.books.calls("DescribeInstances")
+    wait_for(lambda: alone.books.calls("DescribeInstances") >= looks + 3, "three more looks at the cloud")
+    statuses = [answered(client.port, path)[0] for path in ("/healthz", "/readyz", "/api/dev/sites")]
+    during = (alone.books.calls("RunInstances"), alone.books.calls("TerminateInstances"))
+    own_cluster.start()
+
+    assert statuses[:2] == [200, 503]
+    assert during == before
+    wait_for(lambda: client.settled() is not None, "the group to be as it was", HEALED_S_MAX)
+
+
+@pytest.mark.parametrize("trouble", ["read-only", "full"])
+def test_a_database_that_takes_no_writes_is_read_from(
+    alone: Fleet, own_cluster: Cluster, client: Client, trouble: str
+) -> None:
+    """F61, F63: writes are 503, listings are served, no machine comes or goes, and it heals by itself."""
+    client.make_group("web@hotel", 2, ["hotel"])
+    wait_for(client.settled, "two instances")
+    before = (alone.books.calls("RunInstances"), alone.books.calls("TerminateInstances"))
+    database = alone.database
+    if trouble == "read-only":
+        make = f"alter database {database} set default_transaction_read_only = on"
+        mend = f"alter database {database} reset default_transaction_read_only"
+    else:
+        # What a full disk says, said by a trigger: the real thing needs a file system of its own.
+        own_cluster.run(
+            "create function full_disk() returns trigger language plpgsql as $$ begin "
+            "raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$",
+            database,
+        )
+        tables = ("groups", "launch_specs", "instances", "activities")
+        make = "; ".join(
+            f"create trigger full_{table} before insert or update or delete on {table} execute function full_disk()"
+            for table in tables
+        )
+        mend = "; ".join(f"drop trigger full_{table} on {table}" for table in tables)
+        mend += "; drop function full_disk"
+    own_cluster.run(make, database)
+    own_cluster.run(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database}'")
+    try:
+        wait_for(lambda: not ok(lambda: client.resize(3)), "a write to be refused")
+        with pytest.raises(Refusal, match="ServiceUnavailable"):
+            client.resize(4)
+        group = client.group()
+        looks = alone.books.calls("DescribeInstances")
+        wait_for(lambda: alone.books.calls("DescribeInstances") >= looks + 3, "three more looks at the cloud")
+        during = (alone.books.calls("RunInstances"), alone.books.calls("TerminateInstances"))
+    finally:
+        own_cluster.run(mend, "postgres" if trouble == "read-only" else database)
+        own_cluster.run(f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database}'")
+
+    assert group is not None
+    assert group.desired == 2
+    assert len(group.instances) == 2
+    assert during == before
+    wait_for(lambda: ok(lambda: client.resize(3)), "a write to be accepted", HEALED_S_MAX)
+    wait_for(client.settled, "three instances")
+
+
+def test_a_gateway_whose_database_cannot_be_reached_says_so(alone: Fleet, tmp_path: Path) -> None:
+    """It ends with the URL, what is wrong and what to do, and without the password."""
+    from tests.processes.sharing import Replica
+    from tests.support.postgresql import PASSWORD, free_port
+
+    lost = Replica(tmp_path, alone.cluster, "nowhere", cloud_url=alone.books.url, port_of_database=free_port())
+
+    with pytest.raises(AssertionError, match="did not start"):
+        lost.start(alone.environ)
+    code = lost._reap()
+    said = lost.log.read_text()
+
+    assert code == 2
+    assert "cannot be used" in said
+    assert "[database]" in said
+    assert "nowhere" in said
+    assert "Traceback" not in said
+    assert PASSWORD not in said
