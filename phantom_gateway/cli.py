@@ -18,6 +18,7 @@ from rich.markup import escape
 
 from phantom_gateway import clock, logs
 from phantom_gateway.cli_accounts import accounts_app, keys_app
+from phantom_gateway.cli_database import db_app
 from phantom_gateway.cli_users import tokens_app, users_app
 from phantom_gateway.env_token import env_token
 from phantom_gateway.explain import Story, tell
@@ -44,6 +45,7 @@ app.add_typer(users_app, name="users")
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(accounts_app, name="accounts")
 app.add_typer(keys_app, name="keys")
+app.add_typer(db_app, name="db")
 
 
 def main() -> None:

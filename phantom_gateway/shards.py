@@ -145,9 +145,13 @@ class Shards:
 
     async def _beat(self) -> None:
         began_s, given = self._elapsed(), self._giving
-        # In a thread and on a connection of its own: jobs that wait for rows must not cost the leases.
-        standing = await asyncio.to_thread(self._database.write_now, partial(leases.be_heard, me=self._me, given=given))
+        standing = await self._be_heard(given)
         self._believe(standing, began_s)
+
+    async def _be_heard(self, given: frozenset[int]) -> Standing:
+        # In a thread and on a connection of its own: jobs that wait for rows must not cost the leases.
+        job = partial(leases.be_heard, me=self._me, given=given)
+        return await asyncio.to_thread(self._database.write_now, job)
 
     def _believe(self, standing: Standing, began_s: float) -> None:
         before = {shard: epoch for shard, epoch in self._epochs.items() if shard not in self._giving}

@@ -43,6 +43,9 @@ PASS_RETRY_S_MIN = 1.0
 PASS_RETRY_S_MAX = 60.0
 """Pauses of a group whose pass raised, doubling. Lower: a broken record burns the processor. Higher: slow to heal."""
 
+LEASE_RETRY_S = 1.0
+"""Pause of a group while the lease on it is in doubt. Lower: idle work. Higher: it stays idle after the doubt."""
+
 CLOSE_GRACE_S = 5.0
 """Passes under way may end this long after close(); what is cut off then is settled from its claims at next start."""
 
@@ -198,6 +201,10 @@ class Reconciler:
     async def _pass(self, uid: str) -> None:
         if not self._lease.owns(uid):
             self._forget(uid)
+            return
+        if not self._lease.may_act(uid):
+            # Nothing could be done now. Once the lease is renewed, or lost, this is worth another look.
+            self._queue.add_later(uid, LEASE_RETRY_S)
             return
         record = await self._ledger.read(uid)
         if record is None:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -36,12 +36,27 @@ LINGERING_S = 1.0
 CONNECTIONS_MAX = 2_000
 """Connections at once. Each costs some 30 KB; one more is closed at once instead of starving those there are."""
 
+DRAIN_S_MAX = 1.0
+"""
+At shutdown, connections that are kept open are closed with their next answer; those that ask nothing for this long are
+closed as they are. Shorter: a client may just be sending when its connection is closed. Longer: slower restarts.
+"""
+
+DRAIN_POLL_S = 0.02
+"""Between two looks whether any connection is left."""
+
 SHUTDOWN_S_MAX = 5.0
 """Requests in flight at shutdown have this long to finish."""
 
 
 class Door(RequestHandler):
-    """aiohttp's connection handler, whose own error pages are AWS XML, too."""
+    """
+    aiohttp's connection handler, whose own error pages are AWS XML, too.
+
+    When its server *is_leaving*, each connection ends with the answer that it waits for.
+    """
+
+    is_leaving = False
 
     def handle_error(
         self,
@@ -63,6 +78,8 @@ class Door(RequestHandler):
         """As aiohttp's, but what it refuses by itself (``OPTIONS *``, CONNECT, an unknown Expect) is AWS XML, too."""
         if isinstance(resp, web.HTTPException):
             resp = malformed(400, resp.reason)
+        if self.is_leaving:
+            resp.force_close()
         return await super().finish_response(request, resp, start_time)
 
 
@@ -104,9 +121,21 @@ async def listening(app: web.Application, host: str, port: int, tls: ssl.SSLCont
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        await _drain(doors)
         doors.pre_shutdown()
         await doors.shutdown(SHUTDOWN_S_MAX)
         await runner.cleanup()
+
+
+async def _drain(doors: web.Server) -> None:
+    """Nothing, as soon as every connection was told with an answer that it ends, or is idle for long enough."""
+    for door in doors.connections:
+        if isinstance(door, Door):
+            door.is_leaving = True
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_S_MAX):
+            while doors.connections:  # noqa: ASYNC110 - aiohttp tells nobody that one has ended
+                await asyncio.sleep(DRAIN_POLL_S)
 
 
 class _Full(asyncio.Protocol):

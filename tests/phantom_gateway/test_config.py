@@ -360,12 +360,14 @@ WRONG = [
     ),
     pytest.param(
         f'{CLOUD}[database]\nurl = "postgresql+psycopg://u:hush@h/db"',
-        "line 4: [database] url: PostgreSQL is not built yet; use sqlite:///phantom.db",
-        id="PostgreSQL",
+        "line 4: [database] url: must not hold a password; give it as `password`, which can come from a file or the "
+        "environment",
+        id="PostgreSQL with a password in its URL",
     ),
     pytest.param(
         f'{CLOUD}[database]\nurl = "mysql://u:hush@h/db"',
-        "line 4: [database] url: is not a database that this version knows; use sqlite:///phantom.db",
+        "line 4: [database] url: is not a database that this version knows; use sqlite:///phantom.db or "
+        "postgresql+psycopg://phantom@db.example.org/phantom",
         id="other database",
     ),
     pytest.param(

@@ -84,7 +84,7 @@ def test_work_is_divided_and_any_gateway_answers_for_all(three: Fleet, groups: l
 @pytest.mark.timeout(120 + 60 * TAKEOVERS)
 @pytest.mark.parametrize("how", ["killed", "frozen"])
 def test_what_a_gateway_leaves_undone_another_does(three: Fleet, groups: list[str], how: str) -> None:
-    """F70, F71: killed or frozen in the midst of launches, its groups are whole within 20 s, and nothing is there twice."""
+    """F70, F71: killed or frozen in the midst of launches, its groups are whole within 20 s, nothing is there twice."""
     chance = random.Random()
     size = 2
     for round_number in range(TAKEOVERS):
@@ -140,7 +140,8 @@ def until_accepted(client: Client, size: int, name: str) -> None:
         try:
             client.resize(size, name)
         except Refusal as refusal:
-            assert "ServiceUnavailable" in str(refusal)
+            if "ServiceUnavailable" not in str(refusal):
+                raise
             return False
         return True
 

@@ -107,6 +107,8 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Any:
 async def test_a_key_is_imported_into_the_users_own_account(counter: Counter, moto: MotoServer) -> None:
     """201 with what was sent, the endpoint has the key pair, and a second one is refused with its own words."""
     ec2 = moto.client()
+    for left in ec2.describe_key_pairs()["KeyPairs"]:
+        ec2.delete_key_pair(KeyName=left["KeyName"])
     ec2.import_key_pair(KeyName="before", PublicKeyMaterial=KEY.encode())  # its first one takes seconds, busy machines
     async with cloud_at(moto.url, read_timeout_s=30.0) as cloud:
         counter.accounts.clouds, counter.accounts.own = {"hotel": cloud}, {"hotel"}

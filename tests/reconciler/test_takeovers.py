@@ -1,0 +1,71 @@
+"""Takeovers by the thousand, in virtual time: whoever is killed or frozen, nothing is launched twice (G-R4, I1, I6)."""
+
+import asyncio
+import os
+
+import pytest
+
+from reconciler.lease import SHARDS, share
+from tests.reconciler.shared_world import SharedWorld
+from tests.reconciler.virtual_time import in_virtual_time
+
+SEEDS = int(os.environ.get("PHANTOM_TAKEOVER_SEEDS", "40"))
+TAKEOVERS_PER_SEED = 25
+
+DEATHS = 0.5
+"""Machines that die per takeover: enough for launches to be under way, too few for launches to wait for long."""
+
+WITHIN_S = 1_000.0
+"""From the last trouble until every group is whole: the longest back-off after machines that died young, a resync."""
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+@in_virtual_time
+async def test_takeovers_launch_nothing_twice(seed: int) -> None:
+    """Gateways are killed and frozen while machines die: no group ever has more than it wants, and all become whole."""
+    count = 2 + seed % 3
+    world = SharedWorld(seed, count)
+    chance = world.random
+    wanted = {f"group-{number}": chance.randint(1, 4) for number in range(6)}
+    for uid, desired in wanted.items():
+        world.add_group(uid, desired)
+    for number in range(count):
+        world.start(number)
+
+    while world.board.takeovers < TAKEOVERS_PER_SEED:
+        number = chance.randrange(count)
+        if chance.random() < DEATHS:
+            world.kill_machine(chance.choice(list(wanted)))
+        await asyncio.sleep(chance.choice([0.0, 0.3, 5.2, 5.3, chance.uniform(0, 30)]))
+        if chance.random() < 0.5:
+            await world.kill(number)
+            await asyncio.sleep(chance.uniform(0, 25))
+            world.start(number)
+        else:
+            world.freeze(number)
+            await asyncio.sleep(chance.uniform(1, 50))
+            world.thaw(number)
+    left_s = WITHIN_S
+    while not world.has_converged() and left_s > 0:
+        await asyncio.sleep(1)
+        left_s -= 1
+
+    assert world.most == wanted
+    assert world.has_converged()
+    for number in range(count):
+        await world.kill(number)
+
+
+@pytest.mark.parametrize("gateways", [1, 2, 3, 4, 7, 64, 100])
+def test_shards_are_shared_out_fairly(gateways: int) -> None:
+    """However many there are, after each was heard twice all shards have an owner, and nobody more than his share."""
+    owners: dict[int, int | None] = dict.fromkeys(range(SHARDS), 0)
+    for _ in range(2):
+        for me in range(gateways):
+            mine = {number for number, owner in owners.items() if owner == me}
+            wanted = share(mine, {number for number, owner in owners.items() if owner is None}, gateways)
+            owners |= dict.fromkeys(wanted.take, me) | dict.fromkeys(wanted.give)
+
+    counts = [list(owners.values()).count(me) for me in range(gateways)]
+    assert sum(counts) == SHARDS
+    assert max(counts) <= -(-SHARDS // gateways)
