@@ -32,6 +32,10 @@ _changing: "ContextVar[str | int | None]" = ContextVar("changing", default=None)
 """The uid of the group, or the key of the instance, that a verb of the ledger is about to change."""
 
 
+CAUGHT_S_MAX = 7.0
+"""A sweep, and the pass that comes of it."""
+
+
 @dataclass
 class Board:
     """The rows that gateways share: when each was heard, and whose each shard is since which epoch."""
@@ -91,6 +95,10 @@ class Running:
     shards: BoardShards
     thawed: asyncio.Event
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    snare: int | None = None
+    """Steps that it still takes, from its next change of a group on, before it is caught there."""
+    is_changing: bool = False
+    caught: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class FencedLedger(MemoryLedger):
@@ -193,11 +201,25 @@ class SharedWorld:
             with suppress(asyncio.CancelledError):
                 await task
 
-    def freeze(self, number: int) -> None:
-        """Nothing; the gateway takes no step any more."""
+    async def catch(self, number: int) -> None:
+        """Nothing; the gateway is frozen, in the midst of a change if it makes one soon."""
         gateway = self.gateways[number]
         assert gateway is not None
+        gateway.snare, gateway.is_changing = self.random.randint(0, 4), False
+        gateway.caught.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CAUGHT_S_MAX):
+                await gateway.caught.wait()
+        gateway.snare = None
         gateway.thawed.clear()
+
+    def owner(self, uid: str) -> int | None:
+        """The number of the gateway that works on the group, if any runs."""
+        owner = self.board.owners[shard_of(uid)]
+        for number, gateway in enumerate(self.gateways):
+            if gateway is not None and gateway.boot == owner:
+                return number
+        return None
 
     def thaw(self, number: int) -> None:
         """Nothing; it goes on where it was."""
@@ -227,6 +249,13 @@ class SharedWorld:
         gateway = _running.get()
         changing = _changing.get()
         await asyncio.sleep(0)
+        if gateway is not None and gateway.snare is not None and (changing is not None or gateway.is_changing):
+            gateway.is_changing = True
+            gateway.snare -= 1
+            if gateway.snare < 0:
+                gateway.snare, gateway.is_changing = None, False
+                gateway.thawed.clear()
+                gateway.caught.set()
         while gateway is not None and not gateway.thawed.is_set():
             await gateway.thawed.wait()
         born = sum(len(cloud.lives) for cloud in self.clouds)

@@ -33,18 +33,20 @@ async def test_takeovers_launch_nothing_twice(seed: int) -> None:
         world.start(number)
 
     while world.board.takeovers < TAKEOVERS_PER_SEED:
-        number = chance.randrange(count)
+        uid = chance.choice(list(wanted))
         if chance.random() < DEATHS:
-            world.kill_machine(chance.choice(list(wanted)))
-        await asyncio.sleep(chance.choice([0.0, 0.3, 5.2, 5.3, chance.uniform(0, 30)]))
+            world.kill_machine(uid)
+        owner = world.owner(uid)
+        number = chance.randrange(count) if owner is None else owner
+        await world.catch(number)
         if chance.random() < 0.5:
             await world.kill(number)
             await asyncio.sleep(chance.uniform(0, 25))
             world.start(number)
         else:
-            world.freeze(number)
             await asyncio.sleep(chance.uniform(1, 50))
             world.thaw(number)
+            await asyncio.sleep(chance.uniform(0, 10))
     left_s = WITHIN_S
     while not world.has_converged() and left_s > 0:
         await asyncio.sleep(1)
