@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLIENTS := .venv-clients
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test sim sim-long replay check format bench manual clients prometheus clean setup-vms test-vms setup-openstack test-openstack
+.PHONY: help setup run demo test failover sim sim-long replay check format bench manual clients prometheus clean setup-vms test-vms setup-openstack test-openstack
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ sim-long: $(VENV)/installed-tests ## The same for an hour
 
 replay: $(VENV)/installed-tests ## Tell the whole story of one universe: make replay SEED=7
 	@$(BIN)/python -m tests.sim.playing --seeds $(SEED)
+failover: $(VENV)/installed-tests ## Kill a PostgreSQL server 50 times under load, and gateways 50 times (half an hour)
+	@PHANTOM_KILLS=50 PHANTOM_TAKEOVERS=25 $(BIN)/python -m pytest -m processes --timeout 3600 \
+		tests/processes/test_postgresql.py tests/processes/test_several_gateways.py
 
 check: $(VENV)/installed-tests ## Lint, types, layers, formatting
 	@$(BIN)/ruff check .

@@ -249,7 +249,7 @@ class SqlLedger:
         """See the port."""
 
         def job(connection: sa.Connection) -> bool:
-            group = groups.by_uid(connection, uid)
+            group = self._group(connection, uid)
             if group is None or group.deleting or group.generation != generation:
                 return False
             beyond = desired > group.desired and desired > self._ceiling(connection, group)
