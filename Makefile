@@ -56,6 +56,7 @@ sim-long: $(VENV)/installed-tests ## The same for an hour
 
 replay: $(VENV)/installed-tests ## Tell the whole story of one universe: make replay SEED=7
 	@$(BIN)/python -m tests.sim.playing --seeds $(SEED)
+
 failover: $(VENV)/installed-tests ## Kill a PostgreSQL server 50 times under load, and gateways 50 times (half an hour)
 	@PHANTOM_KILLS=50 PHANTOM_TAKEOVERS=25 $(BIN)/python -m pytest -m processes --timeout 3600 \
 		tests/processes/test_postgresql.py tests/processes/test_several_gateways.py
