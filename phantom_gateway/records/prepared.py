@@ -15,6 +15,9 @@ import sqlalchemy as sa
 Row = tuple[Any, ...]
 Processor = Callable[[Any], Any]
 
+_FLOAT8 = 701
+"""PostgreSQL's number for floats; other databases do not look at it."""
+
 NOTHING: Mapping[str, Any] = {}
 
 RENDERINGS_MAX = 256
@@ -206,7 +209,7 @@ def _render(
         convert = kind.dialect_impl(dialect).bind_processor(dialect)
         sources.append(_Source(spot, name, sql.params.get(name), place, convert))
     columns = statement.exported_columns if isinstance(statement, sa.Select) or statement.exported_columns else ()
-    converters = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+    converters = [column.type.dialect_impl(dialect).result_processor(dialect, _code(column.type)) for column in columns]
     results = [(index, convert) for index, convert in enumerate(converters) if convert is not None]
     return _Rendering(state.statement, tuple(sources), tuple(results), sql.positional)
 
@@ -214,6 +217,11 @@ def _render(
 def _takes_columns(statement: "sa.Select[*tuple[Any, ...]] | sa.Insert | sa.Update | sa.Delete") -> bool:
     """Whether it inserts whatever columns it is given values for, not those that it selects itself."""
     return isinstance(statement, sa.Insert) and statement.select is None
+
+
+def _code(kind: sa.types.TypeEngine[Any]) -> int | None:
+    """What a cursor would say that a column of this type holds; only PostgreSQL's floats need it said."""
+    return _FLOAT8 if isinstance(kind, sa.Float) else None
 
 
 def _padded(given: list[Any]) -> list[Any]:

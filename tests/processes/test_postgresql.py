@@ -6,6 +6,8 @@ The last word is the database's, read beside the gateway, and the cloud's own bo
 
 import os
 import random
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.processes.calls import Client, Lost, Refusal
-from tests.processes.sharing import Fleet, answered, fleet, is_unavailable
-from tests.support.postgresql import Cluster, binaries
+from tests.processes.sharing import Fleet, Replica, answered, fleet, is_unavailable
+from tests.support.gateway import Gateway
+from tests.support.postgresql import PASSWORD, Cluster, binaries, free_port
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
@@ -198,9 +201,6 @@ def test_a_database_that_takes_no_writes_is_read_from(
 
 def test_a_gateway_whose_database_cannot_be_reached_says_so(alone: Fleet, tmp_path: Path) -> None:
     """It ends with the URL, what is wrong and what to do, and without the password."""
-    from tests.processes.sharing import Replica
-    from tests.support.postgresql import PASSWORD, free_port
-
     lost = Replica(tmp_path, alone.cluster, "nowhere", cloud_url=alone.books.url, port_of_database=free_port())
 
     with pytest.raises(AssertionError, match="did not start"):
@@ -214,3 +214,38 @@ def test_a_gateway_whose_database_cannot_be_reached_says_so(alone: Fleet, tmp_pa
     assert "nowhere" in said
     assert "Traceback" not in said
     assert PASSWORD not in said
+
+
+def test_a_gateway_moves_from_sqlite_to_postgresql(own_cluster: Cluster, tmp_path: Path) -> None:
+    """Stopped, copied, started on the new database: the same keys, groups and VMs; and a second copy is refused."""
+    database = own_cluster.make_database(empty=True)
+    gateway = Gateway(tmp_path, clouds=("hotel",))
+    gateway.start()
+    try:
+        Client(gateway.port).make_launch_configuration("web@hotel", "sleeper", "c2VjcmV0")
+        Client(gateway.port).make_group("web@hotel", 1, ["hotel"])
+        wait_for(Client(gateway.port).settled, "an instance")
+        before = Client(gateway.port).group()
+        url = own_cluster.url(database, with_password=False)
+        command = [sys.executable, "-m", "phantom_gateway", "db", "copy", "--to", url, "--config", str(gateway.config)]
+        environ = {**os.environ, "PGPASSWORD": PASSWORD}
+
+        beside = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+        gateway.terminate()
+        copied = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+        again = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+        vms = gateway.vm_pids()
+        gateway._top = f'[database]\nurl = "{url}"\npassword = "{PASSWORD}"\n'
+        gateway.start()
+        after = wait_for(Client(gateway.port).settled, "the instance to be there")
+        lives_on = gateway.vm_pids()
+    finally:
+        gateway.stop()
+        own_cluster.drop_database(database)
+
+    assert (beside.returncode, copied.returncode, again.returncode) == (2, 0, 2)
+    assert "in use by another gateway" in beside.stderr
+    assert "launch_specs: 1 of 1" in copied.stdout
+    assert "records in the target already" in again.stderr
+    assert after == before
+    assert lives_on == vms

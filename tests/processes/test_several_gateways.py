@@ -4,6 +4,7 @@ Several gateways on one database: divided work, takeovers, restarts (F68, F70 to
 The cloud's own books are the judge: whatever happens to the gateways, it never has more machines than were wanted.
 """
 
+import itertools
 import os
 import random
 import shutil
@@ -23,7 +24,9 @@ from tests.support.gateway import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from tests.support.postgresql import Cluster
 from tests.support.waiting import wait_for
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]  # three gateways start, on machines that may be busy
+
+numbers = itertools.count(1)
 
 TAKEOVERS = int(os.environ.get("PHANTOM_TAKEOVERS", "2"))
 """More in ``make failover``: each takes some 15 s."""
@@ -49,7 +52,7 @@ def groups(three: Fleet) -> Iterator[list[str]]:
         if not replica.serves():
             replica.start(three.environ)
     wait_for(lambda: three.is_shared_out(3), "the shards to be shared out", 60)
-    names = [f"group-{number}" for number in range(GROUPS)]
+    names = [f"group-{next(numbers)}" for _ in range(GROUPS)]
     client = Client(three.replicas[0].port)
     for name in names:
         client.make_group("web@hotel", 2, ["hotel"], name)
