@@ -130,8 +130,7 @@ async def serving(
     wakes = _Wakes()
     sensing = Sensing(config, installation, clock.now, wakes, _owner_of)
     shards = _shards(config, installation)
-    fence = open_to_all if shards is None else shards.fence
-    ledger = SqlLedger(installation.database, installation.keyring, _new_id, config.limits, fence)
+    ledger = _ledger(config, installation, shards)
     reconciler = Reconciler(
         ledger=ledger,
         accounts=accounts,
@@ -150,9 +149,7 @@ async def serving(
     app, streams = _application(config, installation, reconciler, accounts, logins, ports, sensing, shards)
     try:
         await accounts.refresh()
-        if shards is not None:
-            shards.changed = reconciler.share_out
-            await _join(shards)
+        await _join(shards, reconciler)
         async with asyncio.TaskGroup() as loops:
             tasks = [
                 loops.create_task(reconciler.run()),
@@ -161,8 +158,7 @@ async def serving(
                 *sensing.start(loops),
                 loops.create_task(streams.run()),
             ]
-            if shards is not None:
-                tasks += [loops.create_task(shards.keep()), loops.create_task(shards.listen(reconciler.wake))]
+            tasks += _keep(shards, reconciler, loops)
             async with (
                 sensing.receiving() as sensor_port,
                 listening(app, config.server.host, config.server.port, _tls(config)) as port,
@@ -178,8 +174,7 @@ async def serving(
                 task.cancel()
     finally:
         logins.close()
-        if shards is not None:
-            await shards.leave()
+        await _leave(shards)
         await accounts.close()
         for cloud in clouds.values():
             await cloud.close()
@@ -252,14 +247,34 @@ def _shards(config: Config, installation: Installation) -> Shards | None:
     return Shards(installation.database, me, clock.elapsed_s, clock.now)
 
 
-async def _join(shards: Shards) -> None:
-    """Nothing; this gateway takes part. Raises InstallationError."""
+def _ledger(config: Config, installation: Installation, shards: Shards | None) -> SqlLedger:
+    fence = open_to_all if shards is None else shards.fence
+    return SqlLedger(installation.database, installation.keyring, _new_id, config.limits, fence)
+
+
+async def _join(shards: Shards | None, reconciler: Reconciler) -> None:
+    """Nothing; this gateway takes part, if there is anything to share. Raises InstallationError."""
+    if shards is None:
+        return
+    shards.changed = reconciler.share_out
     try:
         await shards.join()
     except AloneError as error:
         raise InstallationError(str(error)) from error
     except RecordsUnavailable as error:
         raise InstallationError(f"The database cannot be used: {error}.") from error
+
+
+async def _leave(shards: Shards | None) -> None:
+    if shards is not None:
+        await shards.leave()
+
+
+def _keep(shards: Shards | None, reconciler: Reconciler, loops: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+    """The loops that keep leases up, and hear of changes that other gateways took."""
+    if shards is None:
+        return []
+    return [loops.create_task(shards.keep()), loops.create_task(shards.listen(reconciler.wake))]
 
 
 def _tls(config: Config) -> ssl.SSLContext | None:

@@ -81,6 +81,8 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
+        self.url = url
+        """May hold a password: not to be shown."""
         self._engine = _engine(url)
         self.is_shared = self._engine.dialect.name == "postgresql"
         """Several gateways may use it at once."""
