@@ -40,7 +40,7 @@ from phantom_gateway.operations.fragments import FragmentCache
 from phantom_gateway.operations.http_api import all_endpoints
 from phantom_gateway.operations.http_api.call import PREFIX
 from phantom_gateway.probes import Probes
-from phantom_gateway.records import activities, events, sensors, tokens
+from phantom_gateway.records import activities, events, freezes, sensors, tokens
 from phantom_gateway.records.ledger import SqlLedger, open_to_all
 from phantom_gateway.records.session import Connection, RecordsUnavailable
 from phantom_gateway.records.users import User
@@ -48,6 +48,7 @@ from phantom_gateway.sensing import Sensing
 from phantom_gateway.shards import AloneError, Shards, this_gateway
 from phantom_gateway.tokens import hash_of
 from protocol.paging import PageTokens
+from reconciler.brakes import Brakes
 from reconciler.loop import Reconciler
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,13 @@ Activities, events and tokens of long ago are dropped this often; a few hours mo
 
 PRUNE_PAUSE_S = 0.05
 """Between two transactions that prune sensors: nobody waits for them, and everybody else goes first."""
+
+
+FREEZES_EVERY_S = 0.5
+"""A freeze is in force on every gateway within this time. Lower: idle reads. Higher: the red button is slow."""
+
+FREEZES_FRESH_S = 5.0
+"""After so long without having read what is frozen, nothing is launched or terminated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +150,7 @@ async def serving(
         workers=config.reconciler.workers,
         sensors=sensing.sensors,
         lease=shards,
+        brakes=Brakes(FREEZES_FRESH_S, asyncio.get_running_loop().time),
     )
     wakes.to = reconciler.wake
     logins = Logins()
@@ -149,6 +158,7 @@ async def serving(
     app, streams = _application(config, installation, reconciler, accounts, logins, ports, sensing, shards)
     try:
         await accounts.refresh()
+        await reconciler.freeze(await installation.database.read(freezes.in_force))
         await _join(shards, reconciler)
         async with asyncio.TaskGroup() as loops:
             tasks = [
@@ -157,6 +167,7 @@ async def serving(
                 loops.create_task(_follow_accounts(accounts, reconciler.wake)),
                 *sensing.start(loops),
                 loops.create_task(streams.run()),
+                loops.create_task(_follow_freezes(installation, reconciler)),
             ]
             tasks += _keep(shards, reconciler, loops)
             async with (
@@ -324,6 +335,16 @@ def _owner_of(connection: Connection, token: str, now: datetime) -> User | None:
     """Who holds the token; None when nobody does."""
     bearer = tokens.bearer(connection, hash_of(token), now)
     return None if bearer is None else bearer.user
+
+
+async def _follow_freezes(installation: Installation, reconciler: Reconciler) -> None:
+    """Never returns; what people freeze and thaw is in force at once."""
+    while True:
+        await asyncio.sleep(FREEZES_EVERY_S)
+        try:
+            await reconciler.freeze(await installation.database.read(freezes.in_force))
+        except RecordsUnavailable as unavailable:
+            log.warning("freezes.not_read", extra={"reason": str(unavailable)})
 
 
 def _new_id() -> str:

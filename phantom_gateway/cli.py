@@ -1,8 +1,8 @@
 """
-The command line: ``phantom-gateway serve|env|users|tokens|accounts|keys|check|explain``.
+The command line: ``phantom-gateway serve|env|users|tokens|accounts|keys|check|explain|freeze|thaw|plan``.
 
 Owns: arguments, printing and exit codes (0 all well, 1 it did not hold, 2 used wrongly). Does not own: what is done,
-nor the commands about users and credentials (``cli_users``, ``cli_accounts``).
+nor the commands about users and credentials (``cli_users``, ``cli_accounts``) and freezes (``cli_freezes``).
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from rich.markup import escape
 from phantom_gateway import clock, logs
 from phantom_gateway.cli_accounts import accounts_app, keys_app
 from phantom_gateway.cli_database import db_app
+from phantom_gateway.cli_freezes import freeze, plan, thaw
 from phantom_gateway.cli_users import tokens_app, users_app
 from phantom_gateway.env_token import env_token
 from phantom_gateway.explain import Story, tell
@@ -46,6 +47,8 @@ app.add_typer(tokens_app, name="tokens")
 app.add_typer(accounts_app, name="accounts")
 app.add_typer(keys_app, name="keys")
 app.add_typer(db_app, name="db")
+for command in (freeze, thaw, plan):
+    app.command()(command)
 
 
 def main() -> None:
@@ -154,7 +157,12 @@ def _print_story(story: Story) -> None:
     for cloud, instance_id, state, address in story.members:
         console.print(f"  {cloud}  {instance_id or 'launching'}  {state}  {address}")
     lately = [f"{at:%H:%M:%S} {status}: {what}. {why}" for at, status, what, why in story.recent]
-    for heading, lines in (("waits for", story.waiting_on), ("why", story.causes), ("lately", lately)):
+    for heading, lines in (
+        ("frozen", story.frozen),
+        ("waits for", story.waiting_on),
+        ("why", story.causes),
+        ("lately", lately),
+    ):
         for line in lines:
             console.print(f"  [dim]{heading}:[/dim] {escape(line)}")
 

@@ -5,11 +5,15 @@ Owns: the story, put together from the records alone, so that it can be told wit
 printing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from phantom_gateway.records import activities, groups, instances, users
+from phantom_gateway.records import activities, freezes, groups, instances, users
+from phantom_gateway.records.groups import GroupRow
+from phantom_gateway.records.instances import InstanceRow
 from phantom_gateway.records.session import Connection
+from reconciler.prospect import ONCE_THAWED
 
 ACTIVITIES_SHOWN = 5
 """The latest activities that are part of the story; ``describe-scaling-activities`` has all."""
@@ -29,8 +33,15 @@ class Story:
     """(cloud, instance id, state, address) of each instance, oldest first; claims have no id yet."""
     causes: list[str]
     waiting_on: list[str]
+    frozen: list[str]
+    """The freezes that cover it, on any of its clouds."""
     recent: list[tuple[datetime, str, str, str]]
     """(started, status, description, message or cause) of the latest activities, newest first."""
+
+    @property
+    def would(self) -> list[str]:
+        """What a thaw would bring, as the latest pass saw it."""
+        return [sentence.removeprefix(ONCE_THAWED) for sentence in self.waiting_on if sentence.startswith(ONCE_THAWED)]
 
     @property
     def verdict(self) -> str:
@@ -63,6 +74,8 @@ class Story:
                 for cloud, instance_id, state, address in self.members
             ],
             "waiting_on": self.waiting_on,
+            "frozen": self.frozen,
+            "would": self.would,
             "causes": self.causes,
             "recent_activities": [
                 {"started": started.isoformat(), "status": status, "description": description, "why": why}
@@ -103,6 +116,7 @@ def tell(connection: Connection, group_name: str, user_name: str | None) -> list
                 ],
                 causes=list(group.causes),
                 waiting_on=list(group.waiting_on),
+                frozen=_frozen(connection, group, rows),
                 recent=[
                     (row.started_at, row.status_code, row.description, row.status_message or row.cause)
                     for row in latest
@@ -110,3 +124,11 @@ def tell(connection: Connection, group_name: str, user_name: str | None) -> list
             )
         )
     return stories
+
+
+def _frozen(connection: Connection, group: GroupRow, rows: Sequence[InstanceRow]) -> list[str]:
+    """Sentences about freezes of the group, its user, the clouds it is on, or everything."""
+    in_force = freezes.in_force(connection)
+    clouds = dict.fromkeys(["", *(row.cloud for row in rows)])
+    over = (in_force.over(group.uid, group.user_id, cloud) for cloud in clouds)
+    return list(dict.fromkeys(freeze.sentence for freeze in over if freeze is not None))

@@ -49,8 +49,17 @@ def judge(draft: Draft) -> None:
                 dead.append((instance, verdict))
     draft.ailing = {instance.key for instance, _ in dead}
     frozen = _frozen(draft, dead)
-    certain = [(instance, verdict) for instance, verdict in dead if instance.key not in frozen]
+    certain = [
+        (instance, verdict)
+        for instance, verdict in dead
+        if instance.key not in frozen and (_needs_no_call(verdict) or not draft.frozen(instance.cloud))
+    ]
     _take_out(draft, certain)
+
+
+def _needs_no_call(verdict: health.Dead) -> bool:
+    """True when nothing of it is left to be terminated, so that a freeze of its cloud makes no difference."""
+    return verdict.said_by_cloud or verdict.vanished
 
 
 def _await_news(draft: Draft, instance: Instance, verdict: health.Unknown) -> None:

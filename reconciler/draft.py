@@ -65,6 +65,15 @@ class Draft:
             self.look_at(cloud)
         return None
 
+    def frozen(self, cloud: str) -> bool:
+        """True when nothing may be done on *cloud* for this group; the plan says that it waits for that."""
+        account = self.view.accounts.get(cloud)
+        if account is None or account.frozen is None:
+            return False
+        self.wait(account.frozen.reason)
+        self.again_at(account.frozen.until)
+        return True
+
     def machine(self, instance: Instance) -> Machine | None:
         """What the picture shows under the instance's machine id."""
         return self.machines.get(instance.cloud, {}).get(instance.machine_id or "")

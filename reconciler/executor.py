@@ -14,6 +14,7 @@ from itertools import groupby
 from backends.errors import CloudError, Gone, Throttled
 from reconciler import actions, causes
 from reconciler.accounts import Account
+from reconciler.brakes import Brakes
 from reconciler.launcher import Launcher
 from reconciler.lease import Lease
 from reconciler.ledger import Ledger
@@ -29,8 +30,11 @@ TERMINATE_DEADLINE_S = 60.0
 class Executor:
     """Effects of all groups of one gateway; it remembers only which terminations failed, and that for a short while."""
 
-    def __init__(self, ledger: Ledger, launcher: Launcher, clock: Callable[[], datetime], lease: Lease) -> None:
+    def __init__(
+        self, ledger: Ledger, launcher: Launcher, brakes: Brakes, clock: Callable[[], datetime], lease: Lease
+    ) -> None:
         self._ledger = ledger
+        self._brakes = brakes
         self._lease = lease
         self._launcher = launcher
         self._clock = clock
@@ -153,6 +157,11 @@ class Executor:
             outcome.retry((spared_until - now).total_seconds())
             return False
         extra = {"group_uid": view.group.uid, "cloud": cloud, "machine_ids": list(machine_ids)}
+        frozen = self._brakes.hold(view.group.uid, view.group.user_id, cloud)
+        if frozen is not None:  # since the plan was made
+            log.warning("machine.not_terminated", extra=extra | {"reason": frozen})
+            outcome.retry(CALL_RETRY_S)
+            return False
         if not self._lease.may_act(view.group.uid):
             log.warning("lease.lost", extra=extra)
             return False

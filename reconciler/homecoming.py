@@ -36,7 +36,7 @@ def _complete(draft: Draft) -> bool:
 
 def _traveller(draft: Draft, away: str) -> Instance | None:
     """Whom a scale-in on *away* would take; None when all are protected, or when nobody can see what happens there."""
-    if health.blindness(away, draft.view.accounts.get(away)) is not None:
+    if health.blindness(away, draft.view.accounts.get(away)) is not None or draft.frozen(away):
         return None
     here = [instance for instance in draft.counting.values() if instance.cloud == away]
     return next(iter(victims.choose(here, 1, draft.group, draft.now)), None)

@@ -18,6 +18,7 @@ from backends.errors import CloudError, NoCapacity, Refused, Throttled, Unreacha
 from reconciler import actions, causes, identity, placement, settlement
 from reconciler.accounts import Account
 from reconciler.backoff import Backoff
+from reconciler.brakes import Brakes
 from reconciler.lease import Lease
 from reconciler.ledger import Ledger
 from reconciler.model import Crash, Group, GroupRecord, GroupView, Hold, Instance, Process
@@ -85,6 +86,7 @@ class Launcher:
         ledger: Ledger,
         backoff: Backoff,
         turnstiles: Turnstiles,
+        brakes: Brakes,
         clock: Callable[[], datetime],
         new_token: Callable[[str], str],
         gateway_id: str,
@@ -94,6 +96,7 @@ class Launcher:
         self._lease = lease
         self._backoff = backoff
         self._turnstiles = turnstiles
+        self._brakes = brakes
         self._clock = clock
         self._new_token = new_token
         self._gateway_id = gateway_id
@@ -221,6 +224,13 @@ class Launcher:
 
     async def _call(self, batch: _Batch, outcome: Outcome) -> list[Machine] | None:
         """What came up; None when that failed, and is settled already."""
+        frozen = self._brakes.hold(batch.uid, batch.view.group.user_id, batch.cloud)
+        if frozen is not None:  # since the plan was made
+            outcome.retry(CALL_RETRY_S)
+            if not batch.repeated:
+                outcome.again = True
+                await self._give_up(batch, batch.claims, frozen)
+            return None
         if not self._lease.may_act(batch.uid):
             log.warning("lease.lost", extra={"group_uid": batch.uid, "token": batch.token})
             return None  # the claims are whoever's the group is now, and so is their launch

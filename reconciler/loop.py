@@ -10,19 +10,21 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 
 from backends.cloud import Machine
-from reconciler import planner, rails
+from reconciler import planner, prospect, rails
 from reconciler.accounts import Account, AccountBook
 from reconciler.actions import Plan
 from reconciler.backoff import Backoff
+from reconciler.brakes import Brakes
 from reconciler.executor import Executor
+from reconciler.freezes import Freezes
 from reconciler.launcher import Launcher
 from reconciler.lease import Lease, LeaseLost, Sole
 from reconciler.ledger import Ledger
-from reconciler.model import AccountView, GroupRecord, GroupView, Process
+from reconciler.model import AccountView, GroupRecord, GroupView, Hold, Process
 from reconciler.orphans import Orphans
 from reconciler.outcome import Outcome
 from reconciler.queue import WorkQueue
@@ -45,6 +47,12 @@ PASS_RETRY_S_MAX = 60.0
 
 LEASE_RETRY_S = 1.0
 """Pause of a group while the lease on it is in doubt. Lower: idle work. Higher: it stays idle after the doubt."""
+
+FREEZE_SPREAD_S = 1.0
+"""Groups say what they wait for within this time after a freeze; what they may do is known at once."""
+
+FROZEN_AGAIN_S = 60.0
+"""A frozen group looks again this often; a thaw wakes it at once."""
 
 CLOSE_GRACE_S = 5.0
 """Passes under way may end this long after close(); what is cut off then is settled from its claims at next start."""
@@ -76,6 +84,7 @@ class Reconciler:
         workers: int = WORKERS,
         sensors: Sensors | None = None,
         lease: Lease | None = None,
+        brakes: Brakes | None = None,
     ) -> None:
         self._ledger = ledger
         self._lease: Lease = lease or Sole()
@@ -87,8 +96,11 @@ class Reconciler:
         self._queue = WorkQueue()
         self._backoff = Backoff(random)
         self._turnstiles = Turnstiles(random, self._lease)
-        self._launcher = Launcher(ledger, self._backoff, self._turnstiles, clock, new_token, gateway_id, self._lease)
-        self._executor = Executor(ledger, self._launcher, clock, self._lease)
+        self._brakes = Brakes() if brakes is None else brakes
+        self._launcher = Launcher(
+            ledger, self._backoff, self._turnstiles, self._brakes, clock, new_token, gateway_id, self._lease
+        )
+        self._executor = Executor(ledger, self._launcher, self._brakes, clock, self._lease)
         self._scaler = Scaler(ledger, sensors or NoSensors())
         self._orphans = Orphans()
         self._free = asyncio.Semaphore(workers)
@@ -123,6 +135,21 @@ class Reconciler:
     def share_out(self) -> None:
         """Nothing; the lease is about other groups than before: they get a pass, and those that went are forgotten."""
         self._shared_out.set()
+
+    async def freeze(self, freezes: Freezes) -> None:
+        """
+        Nothing; these freezes, read just now, are in force from here on, and no others.
+
+        Every group looks again after a change; spread out, because most of them have nothing to do.
+        """
+        before = self._brakes.freezes
+        if not self._brakes.tell(freezes):
+            return
+        if freezes != before:
+            log.warning("freezes.changed", extra={"freezes": len(freezes)})
+        uids = await self._ledger.group_uids()
+        for position, uid in enumerate(uids):
+            self._wake_later(uid, FREEZE_SPREAD_S * position / len(uids))
 
     def orphans(self) -> dict[str, list[Machine]]:
         """Machines of ours, by account key, whose group the ledger does not know: nobody takes care of them."""
@@ -230,7 +257,7 @@ class Reconciler:
         if outcome.removed:
             self._forget(uid)
             return
-        waiting_on = plan.waiting_on + steered.waiting_on
+        waiting_on = plan.waiting_on + steered.waiting_on + prospect.sentences(view, now)
         if self._noted.get(uid) != waiting_on:
             await self._ledger.note_waiting(uid, waiting_on, now)
             self._noted[uid] = waiting_on
@@ -288,7 +315,12 @@ class Reconciler:
             absences={machine_id: sweeper.absences.of(machine_id) for machine_id in lacking},
             living=picture.living_count,
             missing=len(sweeper.absences),
+            frozen=self._frozen(group.uid, group.user_id, name, now),
         )
+
+    def _frozen(self, uid: str, user_id: int, cloud: str, now: datetime) -> Hold | None:
+        frozen = self._brakes.hold(uid, user_id, cloud)
+        return None if frozen is None else Hold(now + timedelta(seconds=FROZEN_AGAIN_S), frozen)
 
     def _watch(self, accounts: Iterable[Account]) -> None:
         """Sweepers for these accounts and no others."""

@@ -302,6 +302,8 @@ class AccountView:
     """Machines of all groups that the picture shows and that are not on their way out."""
     missing: int = 0
     """Machines of all groups that were asked for by id, of late, in vain."""
+    frozen: Hold | None = None
+    """Somebody has frozen it for this group: nothing is launched or terminated here."""
 
     def absence(self, machine_id: str | None) -> Absence:
         """What is known of a machine that the picture lacks."""
@@ -309,7 +311,9 @@ class AccountView:
 
     @property
     def held(self) -> Hold | None:
-        """Why nothing is launched here for this group, the longer-lasting reason of the two; None when nothing is."""
+        """Why nothing is launched here for this group: a freeze, or what lasts longest; None when nothing is."""
+        if self.frozen is not None:
+            return self.frozen
         holds = [hold for hold in (self.hold, self.breaker) if hold is not None]
         return max(holds, key=lambda hold: hold.until, default=None)
 

@@ -130,6 +130,8 @@ def _obstacle(view: GroupView, ranked: RankedCloud) -> str | None:
     if held is None:
         return None
     until = causes.stamp(held.until)
+    if held is account.frozen:
+        return held.reason
     if held is account.breaker:
         return f"the breaker of {name} is open until {until}: {held.reason}"
     return f"back-off on {name} until {until}: {held.reason}"

@@ -64,14 +64,15 @@ def trim(draft: Draft) -> None:
     """
     Nothing; surplus instances are retired, and those that a lowered cap forces to move elsewhere.
 
-    One whose cloud cannot be seen stays: retired where nobody hears of it, it would go on running, and growth would
-    launch another beside it.
+    One whose cloud cannot be seen, or is frozen, stays: retired where nobody hears of it, it would go on running, and
+    growth would launch another beside it.
     """
     before = len(draft.counting)
     if before > draft.desired and draft.halted(Process.TERMINATE):
         return
     chosen = victims.choose(draft.counting.values(), before - draft.desired, draft.group, draft.now, draft.ailing)
     chosen = [victim for victim in chosen if draft.group.deleting or draft.sighted(victim.cloud) is not None]
+    chosen = [victim for victim in chosen if not draft.frozen(victim.cloud)]
     after = before - len(chosen)
     for victim in chosen:
         name = victim.instance_id or victim.machine_id or str(victim.key)
@@ -88,7 +89,7 @@ def dismiss(draft: Draft) -> None:
     to_send: dict[str, list[int]] = defaultdict(list)
     for instance in list(draft.terminating.values()):
         account = draft.sighted(instance.cloud)
-        if account is not None and _must_be_told(draft, instance, account):
+        if account is not None and _must_be_told(draft, instance, account) and not draft.frozen(instance.cloud):
             to_send[instance.cloud].append(instance.key)
     for cloud, keys in to_send.items():
         for start in range(0, len(keys), DISMISS_BATCH_MAX):
@@ -142,10 +143,10 @@ def _unheard(draft: Draft) -> int:
     """
     Instances that were retired, but whose cloud went silent before it heard of it: they run on, so they fill a place.
 
-    A group that shrank just as its cloud went away, and then grew, would have too many otherwise.
+    A group that shrank just as its cloud went away, or was frozen, and then grew, would have too many otherwise.
     """
     return sum(
-        instance.terminate_sent_at is None and draft.sighted(instance.cloud) is None
+        instance.terminate_sent_at is None and (draft.sighted(instance.cloud) is None or draft.frozen(instance.cloud))
         for instance in draft.terminating.values()
         if instance.machine_id is not None
     )
@@ -165,7 +166,7 @@ def _move_excess(draft: Draft) -> None:
         excess = 0 if ranked.cap is None else held[ranked.name] - ranked.cap
         if excess <= 0 or ranked.cap is None or draft.sighted(ranked.name) is None:
             continue
-        if draft.halted(Process.TERMINATE) or draft.halted(Process.LAUNCH):
+        if draft.halted(Process.TERMINATE) or draft.halted(Process.LAUNCH) or draft.frozen(ranked.name):
             return
         missing = draft.desired - len(draft.counting)
         seen = crashloop.limited(draft.view, draft.crashes, missing, draft.now)

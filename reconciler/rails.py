@@ -74,6 +74,7 @@ def check(view: GroupView, plan: actions.Plan) -> None:
         *_reaping(known, plan),
         *_launching(known, plan),
         *_halted(known, plan),
+        *_frozen(known, plan),
         *_scale_in(known, plan),
         *_mass_retirement(known, plan),
         *_adoption(known, plan),
@@ -284,6 +285,21 @@ def _halted(known: _Known, plan: actions.Plan) -> Iterator[str]:
         yield "retirement while Terminate is suspended"
     if any(action.replace for action in retired) and "ReplaceUnhealthy" in group.suspended:
         yield "replacement while ReplaceUnhealthy is suspended"
+
+
+def _frozen(known: _Known, plan: actions.Plan) -> Iterator[str]:
+    for action in plan.actions:
+        match action:
+            case actions.Launch() | actions.Resend() | actions.Dismiss() | actions.Reap():
+                cloud = action.cloud
+            case actions.Retire():
+                retired = known.instance(action.instance_key)
+                cloud = "" if retired is None else retired.cloud
+            case _:
+                continue
+        account = known.view.accounts.get(cloud)
+        if account is not None and account.frozen is not None:
+            yield f"{type(action).__name__} on {cloud}, which is frozen"
 
 
 def _mass_retirement(known: _Known, plan: actions.Plan) -> Iterator[str]:

@@ -77,7 +77,7 @@ def retry(draft: Draft) -> None:
         elif not repeatable:
             keys = tuple(claim.key for claim in claims)
             draft.do(actions.Abandon(keys, f"{cloud} shows no machine of launch {token}"))
-        elif draft.halted(Process.LAUNCH):
+        elif draft.halted(Process.LAUNCH) or draft.frozen(cloud):
             continue
         elif account.held is not None:
             draft.wait(f"the launch on {cloud} is repeated after the back-off: {account.held.reason}")
@@ -130,6 +130,7 @@ def adopt(draft: Draft) -> None:
 def reap(draft: Draft) -> None:
     """Nothing; machines that bear the group's mark and that no instance stands for are terminated."""
     unclaimed = {name: strays(draft, name) for name in sorted(draft.machines) if _believed(draft, name)}
+    unclaimed = {name: found for name, found in unclaimed.items() if found and not draft.frozen(name)}
     total = sum(len(machines) for machines in unclaimed.values())
     few = total <= max(1.0, REAP_SHARE * len(draft.view.instances))
     tokens = {(instance.cloud, instance.token) for instance in draft.view.instances}

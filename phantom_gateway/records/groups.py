@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from phantom_gateway.records import events
 from phantom_gateway.records.prepared import Prepared, PreparedChanges, Row
-from phantom_gateway.records.tables import groups
+from phantom_gateway.records.tables import groups, users
 
 
 class GroupRow(NamedTuple):
@@ -164,6 +164,17 @@ def find(connection: sa.Connection, user_id: int, name: str) -> GroupRow | None:
     """The user's group called *name*: the living one, else the newest that is being deleted, else None."""
     statement = _BY_NAME_TO_CHANGE if _writes(connection) else _BY_NAME
     return _row(statement.first(connection, {"user_id": user_id, "name": name}))
+
+
+def with_users(connection: sa.Connection, name: str) -> list[tuple[str, str]]:
+    """(user's name, uid) of every group called *name*, those being deleted included, by user."""
+    statement = (
+        sa.select(users.c.name, groups.c.uid)
+        .join(users, users.c.id == groups.c.user_id)
+        .where(groups.c.name == name)
+        .order_by(users.c.name, groups.c.id)
+    )
+    return [(user, uid) for user, uid in connection.execute(statement)]
 
 
 def by_uid(connection: sa.Connection, uid: str) -> GroupRow | None:

@@ -403,3 +403,15 @@ wakes = sa.Table(
 )
 """Groups that a gateway changed whose owner is another; the owner takes them away."""
 sa.Index("ix_wakes_shard", wakes.c.shard)
+
+freezes = sa.Table(
+    "freezes",
+    metadata,
+    sa.Column("scope", sa.String(8), primary_key=True),
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("label", sa.Text, nullable=False),
+    sa.Column("by", sa.String(64), nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+"""What people have frozen. *name* is a cloud's name, a user's id, a group's uid, or empty; *label* what people read."""

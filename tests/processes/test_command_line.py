@@ -311,6 +311,7 @@ def test_explain_of_an_unknown_group_says_so(gateway: Gateway) -> None:
     [
         pytest.param([], id="all commands"),
         *(pytest.param([name], id=name) for name in ("serve", "env", "users", "tokens", "check", "explain")),
+        *(pytest.param([name], id=name) for name in ("freeze", "thaw", "plan")),
         *(pytest.param(["users", name], id=f"users {name}") for name in ("add", "list", "password", "remove")),
         *(pytest.param(["tokens", name], id=f"tokens {name}") for name in ("add", "list", "revoke")),
     ],

@@ -12,6 +12,7 @@ from random import Random
 
 from backends.cloud import CloudTraits
 from reconciler.accounts import Account
+from reconciler.freezes import Freeze, Freezes
 from reconciler.loop import Reconciler
 from reconciler.model import FailBack, InstanceState, Process, RankedCloud
 from reconciler.sensors import Sensors
@@ -35,6 +36,7 @@ class World:
         self.known = {cloud.name: Account(cloud.name, cloud, cloud.traits) for cloud in self.clouds}
         self.sensors: Sensors | None = None
         self.steps_left: int | None = None
+        self.freezes = Freezes()
         self._tokens = (f"token-{number}" for number in itertools.count(1))
         self._reconciler: Reconciler | None = None
         self._running: asyncio.Task[None] | None = None
@@ -76,6 +78,12 @@ class World:
         await self.ledger.resume(uid, process)
         self.wake(uid)
 
+    async def freeze(self, *freezes: Freeze) -> None:
+        """Nothing; these are frozen from now on, and nothing else."""
+        self.freezes = Freezes(freezes)
+        if self._reconciler is not None:
+            await self._reconciler.freeze(self.freezes)
+
     async def delete(self, uid: str) -> None:
         """Nothing; as DeleteAutoScalingGroup does it."""
         await self.ledger.mark_deleting(uid)
@@ -98,6 +106,7 @@ class World:
             sweep_interval_s=self.sweep_interval_s,
             sensors=self.sensors,
         )
+        await self._reconciler.freeze(self.freezes)
         self._running = asyncio.create_task(self._reconciler.run())
         await asyncio.sleep(0)
 
