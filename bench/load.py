@@ -7,6 +7,7 @@ reads before ``go`` and after the result. Protocol, one line each: a job (JSON),
 
 import asyncio
 import json
+import random
 import sys
 import time
 from dataclasses import dataclass, field
@@ -84,6 +85,8 @@ class Job:
     sent: int = 0
     errors: int = 0
     first_error: str = ""
+    first_call: int = field(default_factory=lambda: random.getrandbits(31))
+    """Calls of one run have ids in a row from here on; runs must not repeat each other's."""
     latencies_s: list[float] = field(default_factory=list)
 
     async def run(self) -> dict[str, Any]:
@@ -110,7 +113,7 @@ class Job:
             self.sent += 1
             if visit is None:
                 _, visit = await asyncio.get_running_loop().create_connection(Visit, "127.0.0.1", self.port)
-            status = await visit.ask(request)
+            status = await visit.ask(signed.as_another_call(request, self.first_call + self.sent))
             self.latencies_s.append(time.perf_counter() - asked_s)
             if status != 200:
                 self.errors += 1

@@ -15,6 +15,9 @@ ACCESS_KEY_ID = "AKIABENCHBENCHBENCHB"
 SECRET_ACCESS_KEY = "secret/of+the=bench"
 REGION = "us-east-1"
 
+INVOCATION_ID = "00000000-0000-4000-8000-000000000000"
+"""Of a request that was never sent; :func:`as_another_call` gives it one."""
+
 API_VERSION = "2011-01-01"
 CONTENT_TYPE = "application/x-www-form-urlencoded; charset=utf-8"
 USER_AGENT = "Boto3/1.44.5 md/Botocore#1.44.5 ua/2.1 os/linux lang/python#3.11 md/pyimpl#CPython cfg/retry-mode#legacy"
@@ -46,7 +49,7 @@ def headers(body: str, port: int, now: datetime) -> dict[str, str]:
         "Content-Type": CONTENT_TYPE,
         "User-Agent": USER_AGENT,
         "X-Amz-Date": stamp,
-        "amz-sdk-invocation-id": "2b5f4f4e-6f0c-4ef4-9d0e-3f6d1f5b9c11",
+        "amz-sdk-invocation-id": INVOCATION_ID,
         "amz-sdk-request": "attempt=1",
         "Authorization": (
             f"AWS4-HMAC-SHA256 Credential={ACCESS_KEY_ID}/{scope}, SignedHeaders={names}, Signature={signature}"
@@ -59,6 +62,11 @@ def request(body: str, port: int, now: datetime) -> bytes:
     """The whole request on the wire."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers(body, port, now).items())
     return f"POST / HTTP/1.1\r\n{lines}\r\n{body}".encode()
+
+
+def as_another_call(request: bytes, number: int) -> bytes:
+    """*request* as the call of this number: botocore does not sign the id by which servers know a repeated call."""
+    return request.replace(INVOCATION_ID.encode(), b"%08x" % number + INVOCATION_ID.encode()[8:], 1)
 
 
 def call(port: int, body: str) -> str:

@@ -40,7 +40,7 @@ from phantom_gateway.operations.fragments import FragmentCache
 from phantom_gateway.operations.http_api import all_endpoints
 from phantom_gateway.operations.http_api.call import PREFIX
 from phantom_gateway.probes import Probes
-from phantom_gateway.records import activities, events, freezes, sensors, tokens
+from phantom_gateway.records import activities, answers, events, freezes, sensors, tokens
 from phantom_gateway.records.ledger import SqlLedger, open_to_all
 from phantom_gateway.records.session import Connection, RecordsUnavailable
 from phantom_gateway.records.users import User
@@ -61,6 +61,9 @@ Activities, events and tokens of long ago are dropped this often; a few hours mo
 PRUNE_PAUSE_S = 0.05
 """Between two transactions that prune sensors: nobody waits for them, and everybody else goes first."""
 
+
+ANSWERS_PRUNED_EVERY_S = 10.0
+"""Lower: idle writes. Higher: more rows at a time."""
 
 FREEZES_EVERY_S = 0.5
 """A freeze is in force on every gateway within this time. Lower: idle reads. Higher: the red button is slow."""
@@ -164,6 +167,7 @@ async def serving(
             tasks = [
                 loops.create_task(reconciler.run()),
                 loops.create_task(_prune_forever(installation)),
+                loops.create_task(_forget_answers(installation)),
                 loops.create_task(_follow_accounts(accounts, reconciler.wake)),
                 *sensing.start(loops),
                 loops.create_task(streams.run()),
@@ -318,6 +322,18 @@ async def _prune_sensors(installation: Installation) -> None:
     while after is not None:
         _, after = await installation.database.write(partial(sensors.prune, now=clock.now(), after=after))
         await asyncio.sleep(PRUNE_PAUSE_S)
+
+
+async def _forget_answers(installation: Installation) -> None:
+    """Never returns; answers that nobody can ask for again are dropped, in small portions."""
+    while True:
+        await asyncio.sleep(ANSWERS_PRUNED_EVERY_S)
+        try:
+            dropped = answers.PRUNED_AT_ONCE
+            while dropped == answers.PRUNED_AT_ONCE:
+                dropped = await installation.database.write(partial(answers.prune, now=clock.now()))
+        except RecordsUnavailable as unavailable:
+            log.warning("records.not_pruned", extra={"reason": str(unavailable)})
 
 
 async def _follow_accounts(accounts: GatewayAccounts, wake: Callable[[str], None]) -> None:

@@ -1,8 +1,9 @@
 """
-The command line: ``phantom-gateway serve|env|users|tokens|accounts|keys|check|explain|freeze|thaw|plan``.
+The command line: ``phantom-gateway serve|env|users|tokens|accounts|keys|check|explain|freeze|thaw|plan|audit``.
 
 Owns: arguments, printing and exit codes (0 all well, 1 it did not hold, 2 used wrongly). Does not own: what is done,
-nor the commands about users and credentials (``cli_users``, ``cli_accounts``) and freezes (``cli_freezes``).
+nor the commands about users and credentials (``cli_users``, ``cli_accounts``) freezes (``cli_freezes``) and the
+audit (``cli_audit``).
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from rich.markup import escape
 
 from phantom_gateway import clock, logs
 from phantom_gateway.cli_accounts import accounts_app, keys_app
+from phantom_gateway.cli_audit import audit_app
 from phantom_gateway.cli_database import db_app
 from phantom_gateway.cli_freezes import freeze, plan, thaw
 from phantom_gateway.cli_users import tokens_app, users_app
@@ -47,6 +49,7 @@ app.add_typer(tokens_app, name="tokens")
 app.add_typer(accounts_app, name="accounts")
 app.add_typer(keys_app, name="keys")
 app.add_typer(db_app, name="db")
+app.add_typer(audit_app, name="audit")
 for command in (freeze, thaw, plan):
     app.command()(command)
 

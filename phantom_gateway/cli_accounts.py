@@ -23,7 +23,7 @@ from phantom_gateway.records.session import Connection
 from phantom_gateway.records.users import User
 from phantom_gateway.resealing import UNOPENED, reseal, usage
 from phantom_gateway.secret import Secret
-from phantom_gateway.terminal import ConfigOption, JsonOption, choose_user, opened, print_table
+from phantom_gateway.terminal import ConfigOption, JsonOption, choose_user, on_record, opened, print_table
 
 SECRET_VARIABLE = "PHANTOM_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a variable
 """Where ``accounts set`` finds the secret when nobody sits at a terminal and nothing is piped in."""
@@ -58,6 +58,7 @@ def accounts_set(
         account_rules.check_credentials(credentials)
 
         def job(connection: Connection) -> StoredAccount:
+            on_record(connection, "accounts set", f"{user} {cloud}")
             return account_rules.put(
                 connection,
                 installation.keyring,
@@ -103,6 +104,7 @@ def accounts_remove(
 
         def job(connection: Connection) -> StoredAccount:
             account = _find(connection, choose_user(connection, user), cloud)
+            on_record(connection, "accounts remove", f"{user} {cloud}")
             account_rules.remove(connection, account, clock.now(), force=force, how="--force")
             return account
 
@@ -134,6 +136,7 @@ def keys_rotate(config: ConfigOption = None) -> None:
         file = keyring.file
         if file is not None:
             typer.echo(f"The new key is {keyring.add_key()}; it is the first in {file}.")
+        installation.database.write_now(lambda connection: on_record(connection, "keys rotate", ""))
         changed = reseal(installation.database, keyring)
         counts = usage(installation.database, keyring)
         typer.echo(f"{changed} secrets are sealed again; {counts[keyring.key_ids[0]]} are sealed with the first key.")

@@ -5,7 +5,6 @@ Owns: their arguments and what is printed. Does not own: what a freeze stops (``
 gateway learns of it: it reads the records twice a second.
 """
 
-import getpass
 import json
 import uuid
 from typing import Annotated
@@ -17,7 +16,15 @@ from phantom_gateway.explain import tell
 from phantom_gateway.installation import Installation, InstallationError
 from phantom_gateway.records import freezes, groups
 from phantom_gateway.records.session import Connection
-from phantom_gateway.terminal import ConfigOption, JsonOption, choose_user, opened, print_table
+from phantom_gateway.terminal import (
+    ConfigOption,
+    JsonOption,
+    choose_user,
+    on_record,
+    opened,
+    operator,
+    print_table,
+)
 from reconciler.freezes import Freeze, Scope
 
 AllOption = Annotated[bool, typer.Option("--all", help="Everything on every cloud.")]
@@ -50,7 +57,8 @@ def freeze(
 
         def job(connection: Connection) -> tuple[Freeze, bool]:
             scope, name, label = _place(installation, connection, everything, cloud, user, group)
-            laid = Freeze(scope, name, label, _who(), clock.now(), reason.strip())
+            laid = Freeze(scope, name, label, operator(), clock.now(), reason.strip())
+            on_record(connection, "freeze", f"{scope.value} {label}".strip(), laid.reason)
             return laid, freezes.lay(connection, laid, _new_id)
 
         laid, is_new = installation.database.write_now(job)
@@ -72,8 +80,9 @@ def thaw(
             raise InstallationError("Say what to thaw: --all, --cloud, --user or --group.")
 
         def job(connection: Connection) -> Freeze | None:
-            scope, name, _ = _place(installation, connection, everything, cloud, user, group)
-            return freezes.lift(connection, scope, name, _who(), clock.now(), _new_id)
+            scope, name, label = _place(installation, connection, everything, cloud, user, group)
+            on_record(connection, "thaw", f"{scope.value} {label}".strip())
+            return freezes.lift(connection, scope, name, operator(), clock.now(), _new_id)
 
         lifted = installation.database.write_now(job)
         if lifted is None:
@@ -146,14 +155,6 @@ def _place(
         raise InstallationError(f"Several users have a group called {group}: {owners}; say whose with --user.")
     name, uid = found[-1]  # the newest: older ones of the name are being deleted
     return Scope.GROUP, uid, f"{group} of {name}"
-
-
-def _who() -> str:
-    """Who is at the keyboard, as this machine knows them."""
-    try:
-        return getpass.getuser()[:64]
-    except OSError:  # a container without an entry for its user
-        return "operator"
 
 
 def _new_id() -> str:

@@ -20,7 +20,7 @@ from phantom_gateway.records import tokens as token_records
 from phantom_gateway.records import users as user_records
 from phantom_gateway.records.session import Connection
 from phantom_gateway.secret import Secret
-from phantom_gateway.terminal import ConfigOption, JsonOption, choose_user, opened, print_facts, print_table
+from phantom_gateway.terminal import ConfigOption, JsonOption, choose_user, on_record, opened, print_facts, print_table
 from phantom_gateway.tokens import Scope
 
 NAME_LENGTH_MAX = 64
@@ -60,9 +60,12 @@ def users_add(
             account_id=account_id,
             password=_password(password_file) if password_file is not None or ask_password else None,
         )
-        user = installation.database.write_now(
-            lambda connection: add_user(connection, installation.keyring, settings, clock.now())
-        )
+
+        def job(connection: Connection) -> user_records.User:
+            on_record(connection, "users add", name)
+            return add_user(connection, installation.keyring, settings, clock.now())
+
+        user = installation.database.write_now(job)
         facts = {
             "name": user.name,
             "user_id": str(user.id),
@@ -104,6 +107,7 @@ def users_remove(name: str, config: ConfigOption = None) -> None:
                 raise InstallationError(
                     f"{name} still has groups or launch configurations; delete those first, so that no VM is forgotten."
                 )
+            on_record(connection, "users remove", name)
             user_records.remove(connection, user.id)
 
         installation.database.write_now(job)
@@ -121,7 +125,12 @@ def users_password(
     with opened(config) as installation:
         chosen = installation.database.read_now(lambda connection: choose_user(connection, name))
         password_hash = None if remove else hashed(_password(password_file))
-        installation.database.write_now(lambda connection: change_password(connection, chosen.id, password_hash))
+
+        def job(connection: Connection) -> None:
+            on_record(connection, "users password", name)
+            change_password(connection, chosen.id, password_hash)
+
+        installation.database.write_now(job)
         typer.echo(f"{name} has {'no password any more' if remove else 'a new password'}.")
 
 
@@ -148,6 +157,7 @@ def tokens_add(
                 raise InstallationError(
                     f"{chosen.name} has a token called {name} already; revoke that one first, or choose another name."
                 )
+            on_record(connection, "tokens add", chosen.name, name)
             valid = None if valid_days is None else timedelta(days=valid_days)
             made = tokens.make(connection, chosen.id, name=name, scopes=frozenset(scope or ()), now=now, valid=valid)
             return {
@@ -201,6 +211,7 @@ def tokens_revoke(name: str, config: ConfigOption = None, user: UserOption = Non
                 raise InstallationError(
                     f"{chosen.name} has no token called {name}; there are: {', '.join(names) or 'none'}."
                 )
+            on_record(connection, "tokens revoke", chosen.name, name)
             token_records.revoke(connection, row.id, now)
 
         installation.database.write_now(job)

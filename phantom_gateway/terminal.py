@@ -4,6 +4,7 @@ What all commands share: their options, opening the installation, errors in a li
 Owns: how a command begins and how it shows what it found. Does not own: any command.
 """
 
+import getpass
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from phantom_gateway.account_rules import AccountRule
 from phantom_gateway.config import Config, ConfigError, load
 from phantom_gateway.installation import Installation, InstallationError, open_installation
 from phantom_gateway.keyring import KeyringError
+from phantom_gateway.records import audit
 from phantom_gateway.records import users as user_records
 from phantom_gateway.records.session import Connection
 
@@ -83,6 +85,20 @@ def choose_user(connection: Connection, name: str | None) -> user_records.User:
     names = ", ".join(user.name for user in found) or "none yet; add one with: phantom-gateway users add NAME"
     wanted = f"There is no user called {name}" if name else "Say which user with --user"
     raise InstallationError(f"{wanted}; the users are: {names}.")
+
+
+def operator() -> str:
+    """Who is at the keyboard, as this machine knows them."""
+    try:
+        return getpass.getuser()[:64]
+    except (OSError, KeyError):  # a container without an entry for its user
+        return "operator"
+
+
+def on_record(connection: Connection, action: str, target: str, detail: str = "") -> None:
+    """Nothing; the audit has what the operator changes by a command. *detail* is no secret."""
+    entry = audit.Entry(clock.now(), operator(), f"phantom-gateway {action}", target, key="command line", detail=detail)
+    audit.add(connection, entry)
 
 
 def print_facts(facts: dict[str, str], *, as_json: bool) -> None:

@@ -15,9 +15,12 @@ from aiohttp import web
 
 from phantom_gateway.front.callers import Caller, Callers
 from phantom_gateway.front.reading import read_request
+from phantom_gateway.front.repeats import digest_of
 from phantom_gateway.logs import request_id as current_request_id
 from phantom_gateway.operations.desk import Desk, House
+from phantom_gateway.operations.on_record import detail_of, target_of
 from phantom_gateway.operations.table import Handler, find_handler
+from phantom_gateway.records import answers, audit
 from phantom_gateway.records.session import Connection, Database, RecordsUnavailable
 from protocol import signature
 from protocol.decode import decode
@@ -57,7 +60,8 @@ class QueryDoor:
         current_request_id.set(request_id)
         answer = _Answer(request_id)
         try:
-            return answer.document(200, await self._carry_out(request, answer))
+            document = await self._carry_out(request, answer)
+            return answer.document(200, document)
         except ApiError as error:
             return answer.error(error)
         except RecordsUnavailable as unavailable:
@@ -74,15 +78,23 @@ class QueryDoor:
         form = read_form(received)
         version = form.get("Version")
         answer.namespace = namespace_for(version)
-        caller = await self._verify(received)
+        caller, claim = await self._verify(received)
         operation = find_operation(action_of(form), version)
         handler = find_handler(operation.name)
         params = decode(operation, form)
         validate(operation, params)
-        call = _Call(operation, handler, params, caller, withheld_for(received.header("user-agent")))
+        call = _Call(
+            operation,
+            handler,
+            params,
+            caller,
+            withheld_for(received.header("user-agent")),
+            digest_of(received, claim) if handler.writes else b"",
+            request.remote or "",
+        )
         return await self._run(call, answer)
 
-    async def _verify(self, received: Request) -> Caller:
+    async def _verify(self, received: Request) -> tuple[Caller, signature.Claim]:
         """Who signed the request. Raises ApiError when nobody we know did, or not like this, or not now."""
         now = self.now()
         claim = signature.read_claim(received, now)
@@ -91,7 +103,7 @@ class QueryDoor:
         signature.check(claim, received, secret, now, self.ports)
         if caller is None:
             raise AssertionError("a request of an unknown key passed the check")
-        return caller
+        return caller, claim
 
     async def _run(self, call: "_Call", answer: "_Answer") -> str:
         """The result document; what the operation wrote is durable, and the groups it concerns are awake."""
@@ -105,7 +117,13 @@ class QueryDoor:
 
     def _transact(self, call: "_Call", answer: "_Answer", connection: Connection) -> tuple[str, list[str]]:
         """The result document and the groups to wake. Runs in a thread of the database's."""
-        desk = Desk(self.house, call.caller.user, self.now(), connection, call.withhold)
+        now = self.now()
+        recorded = answers.find(connection, call.digest, now) if call.handler.writes else None
+        if recorded is not None:
+            log.info("request.repeated", extra={"operation": call.operation.name, "first": recorded.request_id})
+            answer.request_id = recorded.request_id
+            return recorded.document, []
+        desk = Desk(self.house, call.caller.user, now, connection, call.withhold)
         result = call.handler.call(desk, call.params)
         document = encode_result(
             call.operation,
@@ -114,6 +132,9 @@ class QueryDoor:
             namespace=answer.namespace,
             withhold=call.withhold,
         )
+        if call.handler.writes:
+            answers.add(connection, call.digest, answer.request_id, document, now)
+            audit.add(connection, call.entry(answer.request_id, now))
         return document, desk.woken
 
 
@@ -126,6 +147,21 @@ class _Call:
     params: dict[str, object]
     caller: Caller
     withhold: frozenset[str]
+    digest: bytes
+    address: str
+
+    def entry(self, request_id: str, now: datetime) -> audit.Entry:
+        """What the audit keeps of it."""
+        return audit.Entry(
+            at=now,
+            who=self.caller.user.name,
+            action=self.operation.name,
+            target=target_of(self.params),
+            key=self.caller.user.access_key_id,
+            address=self.address,
+            request_id=request_id,
+            detail=detail_of(self.params),
+        )
 
 
 class _Answer:

@@ -21,7 +21,16 @@ from phantom_gateway.group_clouds import clouds_of, drained, is_whole_truth, pla
 from phantom_gateway.keyring import Keyring
 from phantom_gateway.launch_settings import launch_spec
 from phantom_gateway.phantom_tags import CHEF_CREDENTIAL, sensor_policy
-from phantom_gateway.records import activities, chef_credentials, events, groups, instances, launch_configurations, tags
+from phantom_gateway.records import (
+    activities,
+    audit,
+    chef_credentials,
+    events,
+    groups,
+    instances,
+    launch_configurations,
+    tags,
+)
 from phantom_gateway.records.chef_credentials import ChefCredentials
 from phantom_gateway.records.events import Change
 from phantom_gateway.records.groups import GroupRow
@@ -119,6 +128,9 @@ class SqlLedger:
             placed = {"place": place, "zone": zone}
             told = self._write_claims(connection, group, specs[cloud], tokens, causes, now, placed)
             groups.owe(connection, group.id, -replacing)
+            names = ",".join(dict.fromkeys(token for token, _ in tokens))
+            detail = f"cloud={cloud} count={len(tokens)} tokens={names} {causes[0] if causes else ''}"
+            audit.add(connection, audit.Entry(now, audit.GATEWAY, "launch", group.name, detail=detail))
             rows = instances.of_tokens(connection, {token for token, _ in tokens})
             events.add(connection, group.id, told + [events.instance(row) for row in rows], now)
             return [_instance(row) for row in rows]
@@ -202,6 +214,10 @@ class SqlLedger:
             rows = self._in_state(connection, keys, InstanceState.PENDING, InstanceState.IN_SERVICE)
             for row in rows:
                 begin_termination(connection, group, row, cause_of[row.id], self._new_id(), now)
+            for row in rows:
+                detail = f"cloud={row.cloud} machine={row.machine_id} token={row.token} {cause_of[row.id]}"
+                target = f"{group.name} {row.instance_id}"
+                audit.add(connection, audit.Entry(now, audit.GATEWAY, "terminate", target, detail=detail))
             if owe:
                 groups.owe(connection, group.id, owe)
             return [row.id for row in rows]
@@ -302,6 +318,8 @@ class SqlLedger:
             group = self._group(connection, uid)
             if group is not None and process not in group.suspended:
                 groups.change(connection, group.id, {"suspended": {**group.suspended, process: reason}}, now)
+                entry = audit.Entry(now, audit.GATEWAY, "suspend", group.name, detail=f"{process} {reason}")
+                audit.add(connection, entry)
 
         await self._database.write(job)
 
@@ -313,6 +331,7 @@ class SqlLedger:
             if group is None or not group.deleting or instances.of_group(connection, group.id):
                 return False
             forget_group(connection, group, now)
+            audit.add(connection, audit.Entry(now, audit.GATEWAY, "remove group", group.name))
             return True
 
         return await self._database.write(job)

@@ -415,3 +415,37 @@ freezes = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
 )
 """What people have frozen. *name* is a cloud's name, a user's id, a group's uid, or empty; *label* what people read."""
+
+answers = sa.Table(
+    "answers",
+    metadata,
+    _key(),
+    sa.Column("digest", sa.LargeBinary(16), nullable=False, unique=True),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("request_id", sa.String(36), nullable=False),
+    sa.Column("document", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""What writing requests of the last minutes were answered, for clients that send one again. Bounded, and pruned."""
+sa.Index("ix_answers_at", answers.c.at)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    _key(),
+    sa.Column("chain", sa.String(48), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("who", sa.String(64), nullable=False),
+    sa.Column("key", sa.String(128), nullable=False),
+    sa.Column("address", sa.String(64), nullable=False),
+    sa.Column("request_id", sa.String(36), nullable=False),
+    sa.Column("action", sa.String(64), nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("result", sa.String(32), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.UniqueConstraint("chain", "number"),
+    sqlite_autoincrement=True,
+)
+"""Who changed what. Rows are added and never changed; *hash* covers the row and the one before it in its *chain*."""

@@ -29,6 +29,7 @@ from phantom_gateway.operations.http_api.errand import Errand
 from phantom_gateway.operations.http_api.errors import JsonError, forbidden, not_found, translated
 from phantom_gateway.operations.http_api.table import Endpoint, match
 from phantom_gateway.probes import Probes
+from phantom_gateway.records import audit
 from phantom_gateway.records.session import Connection, Database, RecordsUnavailable
 from phantom_gateway.records.tokens import Bearer
 from phantom_gateway.tokens import Scope
@@ -116,10 +117,14 @@ class HttpApiDoor:
         """The answer; what the endpoint wrote is durable, and the groups it concerns are awake."""
         if endpoint.waits or bearer is None:
             return await self._wait(endpoint, call, bearer)
+        note = self._note_of(endpoint, call, bearer)
 
         def transact(connection: Connection) -> tuple[Answer, list[str]]:
             desk = Desk(self.house, bearer.user, self.now(), connection)
-            return endpoint.run(desk, call), desk.woken
+            answer = endpoint.run(desk, call)
+            if endpoint.writes:
+                note(connection)
+            return answer, desk.woken
 
         if not endpoint.writes:
             return (await self.database.read(transact))[0]
@@ -130,13 +135,32 @@ class HttpApiDoor:
 
     async def _wait(self, endpoint: Endpoint, call: Call, bearer: Bearer | None) -> Answer:
         caller = None if bearer is None else bearer.user
-        errand = Errand(self.house, caller, self.now, self.database, self.accounts, self.probes, self.logins)
+        note = self._note_of(endpoint, call, bearer)
+        errand = Errand(self.house, caller, self.now, self.database, self.accounts, self.probes, self.logins, note)
         try:
             answer: Answer = await endpoint.run(errand, call)
         finally:  # what became durable before a failure counts all the same
             for group_uid in errand.woken:
                 self.wake(group_uid)
         return answer
+
+    def _note_of(self, endpoint: Endpoint, call: Call, bearer: Bearer | None) -> Callable[[Connection], None]:
+        """What puts the request on record, in the transaction of what it changed."""
+        request_id = current_request_id.get() or ""
+
+        def note(connection: Connection) -> None:
+            entry = audit.Entry(
+                at=self.now(),
+                who="" if bearer is None else bearer.user.name,
+                action=f"{endpoint.method} {endpoint.path}",
+                target=" ".join(call.path.values()),
+                key="token",
+                address=call.address,
+                request_id=request_id,
+            )
+            audit.add(connection, entry)
+
+        return note
 
 
 class _Writing:

@@ -20,6 +20,10 @@ from reconciler.accounts import Account, AccountBook
 T = TypeVar("T")
 
 
+def _nothing(_connection: Connection) -> None:
+    """Nothing; what an errand without a request does."""
+
+
 @dataclass(slots=True)
 class Errand:
     """One request that waits. *woken* collects the groups to wake, as they become durable."""
@@ -32,6 +36,8 @@ class Errand:
     accounts: AccountBook
     probes: Probes
     logins: Logins
+    note: Callable[[Connection], None] = _nothing
+    """Puts the request on record, in the transaction of what it changed."""
     woken: list[str] = field(default_factory=list)
 
     @property
@@ -49,7 +55,9 @@ class Errand:
 
         def transact(connection: Connection) -> tuple[T, list[str]]:
             desk = self._desk(connection)
-            return job(desk), desk.woken
+            result = job(desk)
+            self.note(connection)
+            return result, desk.woken
 
         result, woken = await self.database.write(transact)
         self.woken.extend(woken)

@@ -6,7 +6,7 @@ from alembic import op
 from phantom_gateway.records import tables
 
 revision = "0020"
-down_revision = "0006"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

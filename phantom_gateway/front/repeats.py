@@ -1,0 +1,32 @@
+"""
+When two requests are one: an SDK that got no answer sends its request again, and so does whoever captured it.
+
+Owns: the digest under which the answer to a request is recorded. Does not own: the records (``records.answers``).
+"""
+
+import hashlib
+
+from protocol import sigv4
+from protocol.signature import Claim
+from protocol.wire import Request
+
+INVOCATION_ID = "amz-sdk-invocation-id"
+"""The same in every attempt of one call of an AWS SDK, and another for each call. Few SDKs sign it."""
+
+
+def digest_of(received: Request, claim: Claim) -> bytes:
+    """
+    16 bytes that are the same for two requests only when they are one and the same call of the same key.
+
+    With an SDK's id of the call: that and what is asked for, because a later attempt is signed anew. Without, and where
+    the signature is part of what is asked for: the signature. The id comes first, because two calls within one second
+    have the same signature when they ask the same.
+    """
+    parts, invocation = claim.parts, received.header(INVOCATION_ID)
+    if invocation is None or not isinstance(parts, sigv4.Parts) or parts.expires_s is not None:
+        texts = ["signature", claim.access_key_id, parts.signature]
+    else:
+        texts = ["invocation", claim.access_key_id, invocation, received.query]
+    hashed = hashlib.blake2b("\0".join(texts).encode("utf-8", "surrogateescape"), digest_size=16)
+    hashed.update(b"\0" + received.body)
+    return hashed.digest()

@@ -1,0 +1,128 @@
+"""The audit: every change is on record, and no hand can change the record unseen."""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from phantom_gateway.records import audit
+from phantom_gateway.records.session import Database, sqlite_url
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """Records with five entries of this thread and three of another."""
+    made = Database(sqlite_url(tmp_path / "phantom.db"))
+    made.migrate()
+    write(made, 5)
+    other = threading.Thread(target=write, args=(made, 3))
+    other.start()
+    other.join()
+    yield made
+    made.close()
+
+
+def write(database: Database, count: int) -> None:
+    """Nothing; so many entries are written, each in its own transaction."""
+    for number in range(count):
+        entry = audit.Entry(NOW, "alice", "SetDesiredCapacity", f"web-{number}", "AKIA", "127.0.0.1", "r-1", "é=1")
+        database.write_now(lambda connection, entry=entry: audit.add(connection, entry))  # type: ignore[misc]
+
+
+def tamper(database: Database, statement: str) -> audit.Verdict:
+    """What a check finds after *statement*."""
+    database.write_now(lambda connection: connection.execute(sa.text(statement)))
+    return database.read_now(audit.verify)
+
+
+def test_an_untouched_audit_is_whole(database: Database) -> None:
+    """Each thread has its own chain, so that none waits for another."""
+    verdict = database.read_now(audit.verify)
+
+    assert (verdict.rows, verdict.breaks) == (8, ())
+    assert sorted(number for number, _ in verdict.heads.values()) == [3, 5]
+
+
+@pytest.mark.parametrize(
+    "column", ["at", "who", "key", "address", "request_id", "action", "target", "detail", "result", "hash"]
+)
+def test_a_changed_column_is_found(database: Database, column: str) -> None:
+    """Whichever it is."""
+    value = "at + 1" if column == "at" else "'changed'"
+    verdict = tamper(database, f"update audit set {column} = {value} where id = 3")
+
+    assert "entry 3" in verdict.breaks[0]
+
+
+def test_a_deleted_entry_is_found(database: Database) -> None:
+    """The numbers of its chain have a gap."""
+    verdict = tamper(database, "delete from audit where id = 2")
+
+    assert "entries 2 to 2 are missing" in verdict.breaks[0]
+
+
+def test_an_entry_with_a_right_seal_of_its_own_breaks_what_follows(database: Database) -> None:
+    """Sealing a forged entry anew does not help: the next one was sealed to the old one."""
+
+    def forge(connection: sa.Connection) -> None:
+        forged = audit.rows(connection)[5]
+        before = audit.rows(connection)[6].hash
+        entry = audit.Entry(NOW, "mallory", "SetDesiredCapacity", "web-2")
+        sealed = audit._seal(forged.chain, forged.number, entry, before)
+        values = "who = 'mallory', key = '', address = '', request_id = '', detail = ''"
+        connection.execute(
+            sa.text(
+                f"update audit set {values}, hash = '{sealed}' where number = {forged.number} and "
+                f"chain = '{forged.chain}'"
+            )
+        )
+
+    database.write_now(forge)
+    verdict = database.read_now(audit.verify)
+
+    assert len(verdict.breaks) == 1
+    assert "entry 4" in verdict.breaks[0]
+
+
+@pytest.mark.parametrize("statement", ["delete from audit where id in (4, 5)", "delete from audit where id > 5"])
+def test_a_cut_off_end_is_found_by_who_kept_the_heads(database: Database, statement: str) -> None:
+    """Nothing inside the database can tell; an earlier check can."""
+    heads = database.read_now(audit.verify).heads
+    unaided = tamper(database, statement)
+    aided = database.read_now(lambda connection: audit.verify(connection, heads))
+
+    assert unaided.breaks == ()
+    assert "of the earlier check is not there" in aided.breaks[0]
+
+
+async def test_an_entry_goes_with_its_transaction(database: Database) -> None:
+    """What was rolled back was not done, and the chain goes on without a gap."""
+
+    def fail(connection: sa.Connection) -> None:
+        audit.add(connection, audit.Entry(NOW, "alice", "CreateAutoScalingGroup", "web"))
+        raise ValueError("it was wrong after all")
+
+    with pytest.raises(ValueError, match="after all"):
+        await database.write(fail)
+    await database.write(lambda connection: audit.add(connection, audit.Entry(NOW, "alice", "X", "web")))
+    verdict = await database.read(audit.verify)
+
+    assert (verdict.rows, verdict.breaks) == (9, ())
+
+
+def test_long_texts_are_cut_and_still_whole(tmp_path: Path) -> None:
+    """A request may name a thousand instances."""
+    database = Database(sqlite_url(tmp_path / "phantom.db"))
+    database.migrate()
+    entry = audit.Entry(NOW, "alice", "TerminateInstances", "i" * 5_000, detail="d" * 5_000)
+    database.write_now(lambda connection: audit.add(connection, entry))
+    (row,) = database.read_now(audit.rows)
+    verdict = database.read_now(audit.verify)
+    database.close()
+
+    assert (len(row.entry.target), len(row.entry.detail), verdict.breaks) == (1_000, 1_000, ())
