@@ -167,3 +167,5 @@ class Plan:
     waiting_on: tuple[str, ...] = ()
     look_at: frozenset[str] = frozenset()
     inquiries: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    blown: frozenset[str] = frozenset()
+    """Names of the fuses that hold the group up; each has a sentence in *waiting_on*."""

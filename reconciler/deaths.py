@@ -14,6 +14,9 @@ from reconciler import actions, causes, crashloop, health
 from reconciler.draft import Draft
 from reconciler.model import AccountView, Instance, InstanceState, Process
 
+FUSE = "health"
+"""The name of the fuse that blows when too many look dead at once."""
+
 FREEZE_SHARE = 0.2
 """Karpenter's figure for node repair: more deaths at once than this share say more about us than about them."""
 
@@ -101,6 +104,7 @@ def _frozen(draft: Draft, dead: Iterable[tuple[Instance, health.Dead]]) -> set[i
             continue
         if len(keys) > 1 and len(keys) > FREEZE_SHARE * bound[cloud]:
             frozen.update(keys)
+            draft.blow(FUSE)
             draft.wait(
                 f"{len(keys)} of {bound[cloud]} instances on {cloud} look dead at once and {cloud} does not say so: "
                 "none is replaced"
@@ -108,6 +112,7 @@ def _frozen(draft: Draft, dead: Iterable[tuple[Instance, health.Dead]]) -> set[i
         elif _loses_many(draft.view.accounts[cloud]):
             vanished = {instance.key for instance, verdict in dead if verdict.vanished}
             frozen.update(vanished.intersection(keys))
+            draft.blow(FUSE)
             draft.wait(f"{cloud} lacks many machines at once, of other groups, too: none is replaced")
     return frozen
 

@@ -52,6 +52,7 @@ class Draft:
         self._actions: list[actions.Action] = []
         self._waiting_on: dict[str, None] = {}
         self._look_at: set[str] = set()
+        self._blown: set[str] = set()
         self._again_at: list[datetime] = []
 
     def sighted(self, cloud: str) -> AccountView | None:
@@ -139,6 +140,10 @@ class Draft:
         self.wait(f"{process} is suspended: {reason}" if reason else f"{process} is suspended")
         return True
 
+    def blow(self, fuse: str) -> None:
+        """Nothing; the plan says that this fuse holds the group up."""
+        self._blown.add(fuse)
+
     def look_at(self, cloud: str) -> None:
         """Nothing; the next sweep of *cloud* decides something here."""
         self._look_at.add(cloud)
@@ -166,5 +171,10 @@ class Draft:
         recheck_s = None if soonest is None else max(RECHECK_S_MIN, (soonest - self.now).total_seconds())
         inquiries = {cloud: frozenset(wanted) for cloud, wanted in self._inquiries.items()}
         return actions.Plan(
-            tuple(self._actions), recheck_s, tuple(self._waiting_on), frozenset(self._look_at), inquiries
+            tuple(self._actions),
+            recheck_s,
+            tuple(self._waiting_on),
+            frozenset(self._look_at),
+            inquiries,
+            frozenset(self._blown),
         )

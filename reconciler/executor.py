@@ -20,6 +20,7 @@ from reconciler.lease import Lease
 from reconciler.ledger import Ledger
 from reconciler.model import GroupView, InstanceState
 from reconciler.outcome import CALL_RETRY_S, Outcome
+from reconciler.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +32,16 @@ class Executor:
     """Effects of all groups of one gateway; it remembers only which terminations failed, and that for a short while."""
 
     def __init__(
-        self, ledger: Ledger, launcher: Launcher, brakes: Brakes, clock: Callable[[], datetime], lease: Lease
+        self,
+        ledger: Ledger,
+        launcher: Launcher,
+        brakes: Brakes,
+        tally: Tally,
+        clock: Callable[[], datetime],
+        lease: Lease,
     ) -> None:
         self._ledger = ledger
+        self._tally = tally
         self._brakes = brakes
         self._lease = lease
         self._launcher = launcher
@@ -129,6 +137,7 @@ class Executor:
             await self._ledger.claim(group.uid, group.generation, adoption.cloud, [place], [adoption.because], 0, now)
             extra = {"group_uid": group.uid, "cloud": adoption.cloud, "machine_ids": [adoption.machine_id]}
             log.warning("machine.adopted", extra=extra | {"because": adoption.because})
+            self._tally.adopted[adoption.cloud] += 1
         outcome.again = True
 
     async def _dismiss(
@@ -144,7 +153,8 @@ class Executor:
     async def _reap(self, view: GroupView, action: actions.Reap, account: Account, outcome: Outcome) -> None:
         extra = {"group_uid": view.group.uid, "cloud": action.cloud, "machine_ids": action.machine_ids}
         log.warning("machine.reaped", extra=extra | {"because": action.because})
-        await self._terminate(view, account, action.cloud, action.machine_ids, outcome)
+        if await self._terminate(view, account, action.cloud, action.machine_ids, outcome):
+            self._tally.reaped[action.cloud] += len(action.machine_ids)
         outcome.retry(TERMINATE_DEADLINE_S)
 
     async def _terminate(
@@ -178,6 +188,7 @@ class Executor:
             return False
         else:
             log.info("machine.terminated", extra=extra)
+            self._tally.terminated[cloud] += len(machine_ids)
         self._spared_until.pop(place, None)
         outcome.look_at.add(cloud)
         return True

@@ -5,7 +5,7 @@ Owns: the values and the sentence that tells of one. Does not own: where they ar
 (``brakes``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -57,6 +57,9 @@ class Freezes:
 
     def __hash__(self) -> int:
         return hash(frozenset(self._by_place.items()))
+
+    def __iter__(self) -> Iterator[Freeze]:
+        return iter(self._by_place.values())
 
     def __len__(self) -> int:
         return len(self._by_place)

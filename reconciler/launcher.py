@@ -24,6 +24,7 @@ from reconciler.ledger import Ledger
 from reconciler.model import Crash, Group, GroupRecord, GroupView, Hold, Instance, Process
 from reconciler.outcome import CALL_RETRY_S, Outcome
 from reconciler.sites import Sites
+from reconciler.tally import Tally
 from reconciler.turnstile import Turnstiles
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ class Launcher:
         backoff: Backoff,
         turnstiles: Turnstiles,
         brakes: Brakes,
+        tally: Tally,
         clock: Callable[[], datetime],
         new_token: Callable[[str], str],
         gateway_id: str,
@@ -97,6 +99,7 @@ class Launcher:
         self._backoff = backoff
         self._turnstiles = turnstiles
         self._brakes = brakes
+        self._tally = tally
         self._clock = clock
         self._new_token = new_token
         self._gateway_id = gateway_id
@@ -152,11 +155,14 @@ class Launcher:
         for claim in claims:
             by_token[claim.token].append(claim)
         gate = asyncio.Semaphore(LAUNCH_CALLS_AT_ONCE)
-        async with asyncio.TaskGroup() as calls:
-            for batch in by_token.values():
-                here = spec.at(batch[0].place)
-                job = _Batch(view, accounts, action.cloud, here, tuple(batch), repeated=False)
-                calls.create_task(self._launch_gated(job, gate, outcome))
+        try:
+            async with asyncio.TaskGroup() as calls:
+                for batch in by_token.values():
+                    here = spec.at(batch[0].place)
+                    job = _Batch(view, accounts, action.cloud, here, tuple(batch), repeated=False)
+                    calls.create_task(self._launch_gated(job, gate, outcome))
+        finally:
+            turnstile.landed(uid, len(claims))
 
     async def resend(
         self, view: GroupView, action: actions.Resend, accounts: Mapping[str, Account], outcome: Outcome
@@ -272,12 +278,13 @@ class Launcher:
             ]
         extra = {"group_uid": batch.uid, "cloud": batch.cloud, "token": batch.token, "asked": len(batch.claims)}
         log.info("instance.launched", extra=extra | {"got": len(machines)})
+        self._tally.launched[batch.cloud] += len(machines)
         if len(machines) > len(batch.claims):
             log.warning("machine.surplus", extra=extra | {"got": len(machines)})
         came = {claim.key for claim, _ in pairs}
         rest = [claim for claim in batch.claims if claim.key not in came]
         if pairs:
-            self._turnstiles.of(batch.account).succeeded(batch.uid)
+            self._turnstiles.of(batch.account).succeeded(batch.uid, len(pairs))
         if not rest:
             self._backoff.succeeded(batch.uid, batch.account.key, now)
             self._sites.has_room(batch.uid, batch.account, batch.place, now)
@@ -396,4 +403,5 @@ class Launcher:
             at_least_s=at_least_s,
         )
         extra = {"group_uid": batch.uid, "cloud": batch.cloud, "token": batch.token, "reason": reason}
+        self._tally.launches_failed[batch.cloud] += 1
         log.warning("launch.failed", extra=extra | {"until": hold.until.isoformat()})

@@ -31,6 +31,7 @@ from reconciler.queue import WorkQueue
 from reconciler.scaling import Scaler
 from reconciler.sensors import NoSensors, Sensors
 from reconciler.sweeper import Sweeper
+from reconciler.tally import PassOutcome, Status, Tally
 from reconciler.turnstile import Turnstiles
 
 log = logging.getLogger(__name__)
@@ -97,10 +98,11 @@ class Reconciler:
         self._backoff = Backoff(random)
         self._turnstiles = Turnstiles(random, self._lease)
         self._brakes = Brakes() if brakes is None else brakes
+        self.tally = Tally()
         self._launcher = Launcher(
-            ledger, self._backoff, self._turnstiles, self._brakes, clock, new_token, gateway_id, self._lease
+            ledger, self._backoff, self._turnstiles, self._brakes, self.tally, clock, new_token, gateway_id, self._lease
         )
-        self._executor = Executor(ledger, self._launcher, self._brakes, clock, self._lease)
+        self._executor = Executor(ledger, self._launcher, self._brakes, self.tally, clock, self._lease)
         self._scaler = Scaler(ledger, sensors or NoSensors())
         self._orphans = Orphans()
         self._free = asyncio.Semaphore(workers)
@@ -109,6 +111,8 @@ class Reconciler:
         self._failures: dict[str, int] = {}
         self._noted: dict[str, tuple[str, ...]] = {}
         self._shared_out = asyncio.Event()
+        self._blown: dict[str, frozenset[str]] = {}
+        """By group, the fuses that hold it up."""
         self._closing = asyncio.Event()
         self._ended = asyncio.Event()
 
@@ -154,6 +158,26 @@ class Reconciler:
     def orphans(self) -> dict[str, list[Machine]]:
         """Machines of ours, by account key, whose group the ledger does not know: nobody takes care of them."""
         return self._orphans.by_account()
+
+    def status(self) -> Status:
+        """How things are just now, for those who watch."""
+        now = self._clock()
+        accounts: Counter[tuple[str, str]] = Counter()
+        breakers: Counter[tuple[str, str]] = Counter()
+        ages: dict[str, float] = {}
+        for sweeper, _ in self._sweepers.values():
+            name, picture = sweeper.account.cloud.name, sweeper.picture
+            accounts[name, "blind" if picture.blind else "seen" if picture.swept_at else "new"] += 1
+            breakers[name, self._turnstiles.of(sweeper.account).state] += 1
+            if picture.swept_at is not None:
+                ages[name] = max(ages.get(name, 0.0), (now - picture.swept_at).total_seconds())
+        names = {key: sweeper.account.cloud.name for key, (sweeper, _) in self._sweepers.items()}
+        orphans: Counter[str] = Counter()
+        for key, machines in self.orphans().items():
+            orphans[names.get(key, "")] += len(machines)
+        fused = Counter(fuse for fuses in self._blown.values() for fuse in fuses)
+        scopes = Counter(freeze.scope.value for freeze in self._brakes.freezes)
+        return Status(len(self._queue), accounts, ages, breakers, scopes, fused, orphans)
 
     async def close(self) -> None:
         """Nothing, once :meth:`run` has ended: calls under way get a short grace. Clouds are left open."""
@@ -211,7 +235,9 @@ class Reconciler:
         try:
             await self._pass(uid)
             self._failures.pop(uid, None)
+            self.tally.passes[PassOutcome.DONE] += 1
         except rails.RailBreach:
+            self.tally.passes[PassOutcome.BREACH] += 1
             log.exception("rails.breach", extra={"group_uid": uid})
             self._later_after_failure(uid)
         except Exception as error:  # one bad group never stops another; whoever repairs it needs the whole chain
@@ -219,6 +245,7 @@ class Reconciler:
                 log.info("pass.handed_over", extra={"group_uid": uid})
                 self._forget(uid)
                 return
+            self.tally.passes[PassOutcome.FAILED] += 1
             log.exception("pass.failed", extra={"group_uid": uid})
             self._later_after_failure(uid)
         finally:
@@ -257,6 +284,7 @@ class Reconciler:
         if outcome.removed:
             self._forget(uid)
             return
+        self._note_fuses(uid, plan)
         waiting_on = plan.waiting_on + steered.waiting_on + prospect.sentences(view, now)
         if self._noted.get(uid) != waiting_on:
             await self._ledger.note_waiting(uid, waiting_on, now)
@@ -265,6 +293,17 @@ class Reconciler:
             if name in accounts:
                 self._sweeper(accounts[name]).ask(uid, plan.inquiries.get(name, ()))
         self._requeue(uid, plan, outcome, steered.again_at)
+
+    def _note_fuses(self, uid: str, plan: Plan) -> None:
+        before = self._blown.get(uid, frozenset())
+        if plan.blown:
+            self._blown[uid] = plan.blown
+        else:
+            self._blown.pop(uid, None)
+        for fuse in sorted(plan.blown - before):
+            log.warning("fuse.blown", extra={"group_uid": uid, "fuse": fuse, "waiting_on": plan.waiting_on})
+        for fuse in sorted(before - plan.blown):
+            log.warning("fuse.mended", extra={"group_uid": uid, "fuse": fuse})
 
     def _requeue(self, uid: str, plan: Plan, outcome: Outcome, again_at: datetime | None) -> None:
         if outcome.again or (outcome.changed and plan.waiting_on):
@@ -293,8 +332,9 @@ class Reconciler:
     def _wait_for_breakers(self, view: GroupView, plan: Plan, accounts: Mapping[str, Account]) -> None:
         """Nothing; a group that something is missing to is told as soon as a breaker's test is over."""
         for name, account in accounts.items():
-            if plan.waiting_on and view.accounts[name].breaker is not None:
-                self._turnstiles.of(account).waiting.add(view.group.uid)
+            turnstile = self._turnstiles.of(account)
+            if plan.waiting_on and (view.accounts[name].breaker is not None or turnstile.state == "warming"):
+                turnstile.waiting.add(view.group.uid)
 
     def _seen(self, record: GroupRecord, name: str, account: Account, now: datetime) -> AccountView:
         group, sweeper = record.group, self._sweeper(account)
@@ -356,6 +396,7 @@ class Reconciler:
     def _forget(self, uid: str) -> None:
         self._failures.pop(uid, None)
         self._noted.pop(uid, None)
+        self._blown.pop(uid, None)
         self._backoff.forget(uid)
         self._executor.forget(uid)
         self._launcher.forget(uid)

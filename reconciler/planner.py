@@ -9,7 +9,7 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 
 from backends.cloud import MachineState
-from reconciler import actions, causes, crashloop, deaths, health, homecoming, placement, settlement, victims
+from reconciler import actions, causes, crashloop, deaths, health, homecoming, overshoot, placement, settlement, victims
 from reconciler.draft import Draft
 from reconciler.model import AccountView, GroupView, Instance, InstanceState, Process
 
@@ -104,7 +104,7 @@ def fill(draft: Draft) -> None:
     if stale > 0 and not draft.group.deleting:
         draft.do(actions.Forgive(stale, "the capacity that they were for is not wanted any more"))
     missing -= _unheard(draft)
-    if missing <= 0 or draft.halted(Process.LAUNCH):
+    if overshoot.blown(draft) or missing <= 0 or draft.halted(Process.LAUNCH):
         return
     wanted = min(missing, LAUNCHES_PER_PASS_MAX, _headroom(draft, missing))
     if wanted <= 0:

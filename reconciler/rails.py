@@ -19,6 +19,9 @@ MISSING_FEW = 2
 DENIED_FOR = timedelta(minutes=5)
 """What it takes to believe a cloud that many machines do not exist; the planner's figures, for the same reasons."""
 
+OVERSHOOT_MAX = 2
+"""Machines beyond what is desired, those that nothing stands for included; the planner's figure."""
+
 GONE = (MachineState.TERMINATED, MachineState.SHUTTING_DOWN)
 
 
@@ -216,6 +219,9 @@ def _amounts(known: _Known, plan: actions.Plan, launches: list[actions.Launch]) 
         counting[launch.cloud] += launch.count
     if counting.total() > known.view.group.desired:
         yield f"{counting.total()} instances where {known.view.group.desired} are desired"
+    unknown, alive = _unknown(known), len(_staying(known, plan))
+    if unknown and alive + unknown > known.view.group.desired + OVERSHOOT_MAX:
+        yield f"a launch beside {unknown} machines that nothing stands for"
     present = len(known.view.instances) - len(_leaving(plan)) + new
     if present > 2 * known.view.group.desired + 2:
         yield f"{present} machines in any state where {known.view.group.desired} are desired"
@@ -228,6 +234,21 @@ def _amounts(known: _Known, plan: actions.Plan, launches: list[actions.Launch]) 
         cap = caps.get(cloud)
         if cloud not in caps or (cap is not None and counting[cloud] > cap):
             yield f"{counting[cloud]} instances on {cloud}, which may hold {cap or 0}"
+
+
+def _unknown(known: _Known) -> int:
+    """Living machines of the group that nothing stands for, in sight or not, those that an instance claims left out."""
+    awaited = {(i.cloud, i.token) for i in known.view.instances if i.state is InstanceState.CLAIMED}
+    bound = {(i.cloud, i.machine_id) for i in known.view.instances}
+    return sum(
+        known.ours(machine)
+        and machine.state not in GONE
+        and (cloud, machine.machine_id) not in bound
+        and machine.mark is not None
+        and (cloud, machine.mark.token) not in awaited
+        for cloud, account in known.view.accounts.items()
+        for machine in account.machines
+    )
 
 
 def _scale_in(known: _Known, plan: actions.Plan) -> Iterator[str]:

@@ -20,6 +20,9 @@ REAP_AFTER_S = 150.0
 REAP_SHARE = 0.2
 """Of a group's size. More unclaimed machines than this, and than one, look like a ledger restored from a backup."""
 
+OVERSHOOT_SLACK = 2
+"""Machines beyond what is desired. See ``overshoot``; here it holds up the launches that are not new ones."""
+
 OVER = frozenset({MachineState.TERMINATED, MachineState.SHUTTING_DOWN})
 
 
@@ -77,7 +80,7 @@ def retry(draft: Draft) -> None:
         elif not repeatable:
             keys = tuple(claim.key for claim in claims)
             draft.do(actions.Abandon(keys, f"{cloud} shows no machine of launch {token}"))
-        elif draft.halted(Process.LAUNCH) or draft.frozen(cloud):
+        elif draft.halted(Process.LAUNCH) or draft.frozen(cloud) or _overshoots(draft):
             continue
         elif account.held is not None:
             draft.wait(f"the launch on {cloud} is repeated after the back-off: {account.held.reason}")
@@ -85,6 +88,12 @@ def retry(draft: Draft) -> None:
         else:
             keys = tuple(claim.key for claim in claims)
             draft.do(actions.Resend(cloud, token, keys, f"{cloud} shows no machine of launch {token}"))
+
+
+def _overshoots(draft: Draft) -> bool:
+    """True when more machines live than are desired and some to spare, so that not even a launch is repeated."""
+    found = sum(len(strays(draft, cloud)) for cloud in draft.machines)
+    return found > 0 and len(draft.counting) + found > draft.desired + OVERSHOOT_SLACK
 
 
 def proof_from(claims: Sequence[Instance], account: AccountView, *, weak: bool) -> datetime:

@@ -18,6 +18,13 @@ from reconciler.model import Hold, Limit
 
 log = logging.getLogger(__name__)
 
+WINDOW_MAX = 32
+"""
+A cloud that was out of order is given as many launches at once as it has answered well, and then no more is counted.
+
+Higher: a cloud that comes back is held to few launches for longer. Lower: it is flooded while it staggers.
+"""
+
 
 class Turnstile:
     """The way into one account. *waiting* are groups that have nothing better to do than to wait for its breaker."""
@@ -31,6 +38,9 @@ class Turnstile:
         self._breaker = Breaker()
         self._rate = RateBudget()
         self._probed: set[str] = set()
+        self._out = 0
+        self._window: int | None = None
+        """Machines at once, after the breaker was open; None: no limit of this kind."""
 
     def hold(self, uid: str, now: datetime) -> Hold | None:
         """Why the breaker lets no launch of the group through now, or None."""
@@ -46,6 +56,9 @@ class Turnstile:
             total = self.census.total()
             full = f"{name} holds {total} of the {account.vms_max} machines that this account may have there"
             limits.append(Limit(portion(max(0, account.vms_max - total), self._lease, now), full))
+        if self._window is not None:
+            again = f"{name} takes launches again, {self._window} at once and twice as many after each success"
+            limits.append(Limit(max(0, self._window - self._out), again, waits=True))
         per_minute = self._per_minute
         left = self._rate.left(per_minute, now)
         if left is not None:
@@ -63,12 +76,14 @@ class Turnstile:
             self._probe_if_due(uid, now)
             self._rate.take(granted, self._per_minute, now)
             self.census.expect(uid, granted)
+            self._out += granted
         return granted
 
     def give_back(self, uid: str, count: int, now: datetime) -> None:
         """Nothing; *count* machines that were taken are not launched after all, and nobody was asked for them."""
         self._rate.take(-count, self._per_minute, now)
         self.census.expect(uid, -count)
+        self._out -= count
 
     def repeats(self, uid: str, now: datetime) -> bool:
         """
@@ -83,17 +98,37 @@ class Turnstile:
 
     def failed(self, uid: str, said: str, now: datetime, *, first: bool, at_least_s: float = 0.0) -> None:
         """Nothing; a launch of the group failed. *first*: of this attempt; its other calls count no more than once."""
+        if self._window is not None:
+            self._window = 1
         if first or uid == self._breaker.prober:
             before = self._breaker
             self._breaker = before.failed(uid, said, now, self._random, at_least_s)
             if self._breaker.openings > before.openings and self._breaker.until is not None:
                 self._tell("breaker.opened", uid, reason=said, until=self._breaker.until.isoformat())
 
-    def succeeded(self, uid: str) -> None:
-        """Nothing; a launch of the group brought machines."""
+    def landed(self, uid: str, count: int) -> None:
+        """Nothing; the calls for *count* machines that were taken have ended, whatever they brought."""
+        self._out -= count
+        if self._window is not None:
+            self._probed.add(uid)
+
+    @property
+    def state(self) -> str:
+        """How the breaker is, for those who watch: ``closed``, ``open`` (or being tested), or ``warming`` up again."""
+        if self._breaker.until is not None:
+            return "open"
+        return "closed" if self._window is None else "warming"
+
+    def succeeded(self, uid: str, count: int = 1) -> None:
+        """Nothing; a launch of the group brought *count* machines."""
         before, self._breaker = self._breaker, self._breaker.succeeded(uid)
+        if self._window is not None:
+            self._window += count
         if before.until is not None and self._breaker.until is None:
+            self._window = 1 + count
             self._tell("breaker.closed", uid)
+        if self._window is not None and self._window > WINDOW_MAX:
+            self._window = None
 
     def ended(self, uid: str) -> set[str]:
         """

@@ -51,6 +51,65 @@ def test_without_ceilings_everything_passes() -> None:
     assert gate.take("g-1", 10_000, NOW) == 10_000
 
 
+class TestSlowStart:
+    """A cloud that was out of order is not flooded when it comes back."""
+
+    def test_each_success_allows_as_many_more(self) -> None:
+        """1, 2, 4 and so on at once, whoever asks, until nobody counts any more."""
+        gate = turnstile()
+        due = open_up(gate)
+        granted = []
+        while gate.state != "closed":
+            taken = gate.take("g-1", 1_000, due)
+            granted.append((taken, gate.take("g-2", 1_000, due)))
+            gate.succeeded("g-1", taken)
+            gate.landed("g-1", taken)
+
+        assert granted == [(1, 0), (2, 0), (4, 0), (8, 0), (16, 0), (32, 0)]
+        assert gate.take("g-2", 1_000, due) == 1_000
+
+    def test_a_failure_begins_anew(self) -> None:
+        """The cloud still staggers."""
+        gate = turnstile()
+        due = open_up(gate)
+        for taken in (1, 2, 4):
+            assert gate.take("g-1", 1_000, due) == taken
+            gate.succeeded("g-1", taken)
+            gate.landed("g-1", taken)
+        assert gate.take("g-1", 1_000, due) == 8
+        gate.failed("g-1", "hotel is full", due, first=True)
+        gate.landed("g-1", 8)
+
+        assert gate.take("g-1", 1_000, due) == 1
+
+    def test_what_is_beyond_waits_and_hears_when_a_launch_has_ended(self) -> None:
+        """It does not spill over to a dearer cloud for that."""
+        gate = turnstile()
+        due = open_up(gate)
+        gate.take("g-1", 1, due)
+        gate.succeeded("g-1")
+        gate.landed("g-1", 1)
+        gate.ended("g-1")
+        gate.take("g-1", 2, due)
+        gate.waiting.add("g-2")
+        (limit,) = gate.limits(due)
+        gate.landed("g-1", 2)
+
+        assert (limit.launches, limit.waits, gate.state) == (0, True, "warming")
+        assert gate.ended("g-1") == {"g-2"}
+
+    def test_what_was_given_back_was_never_out(self) -> None:
+        """Otherwise it would take up room for ever."""
+        gate = turnstile()
+        due = open_up(gate)
+        gate.take("g-1", 1, due)
+        gate.succeeded("g-1")
+        gate.landed("g-1", 1)
+        gate.give_back("g-2", gate.take("g-2", 2, due), due)
+
+        assert gate.take("g-3", 5, due) == 2
+
+
 class TestRate:
     """Launches a minute."""
 
@@ -183,10 +242,11 @@ class TestBreaker:
         assert gate.ended("g-3") == set()
         gate.take("g-1", 1, due)
         gate.succeeded("g-1")
+        gate.landed("g-1", 1)
 
         assert gate.ended("g-1") == {"g-2"}
         assert gate.ended("g-1") == set()
-        assert gate.take("g-2", 5, due) == 5
+        assert gate.take("g-2", 5, due) == 2
 
     def test_a_test_that_told_nothing_leaves_it_half_open(self) -> None:
         """The next group may try at once."""
