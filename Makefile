@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CLIENTS := .venv-clients
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test failover sim sim-long replay check format bench manual clients prometheus clean setup-vms test-vms setup-openstack test-openstack
+.PHONY: help setup run demo test failover sim sim-long replay check format bench manual metrics clients prometheus clean setup-vms test-vms setup-openstack test-openstack
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ bench: $(VENV)/installed-tests ## Measure against moto_server and a bare aiohttp
 
 manual: $(VENV)/installed ## Write docs/as-tools.md anew from the table of the as-* commands
 	@$(BIN)/python -m phantom_gateway.as_tools.manual > docs/as-tools.md
+
+metrics: $(VENV)/installed ## Write docs/metrics.md anew from the table of metrics
+	@$(BIN)/python -m phantom_gateway.metrics > docs/metrics.md
 
 clean: ## Remove environments and caches; never the state of a gateway
 	rm -rf $(VENV) $(CLIENTS) .venv-bench .vms build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

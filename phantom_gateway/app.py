@@ -33,6 +33,7 @@ from phantom_gateway.front.server import listening
 from phantom_gateway.front.status import StatusDoor
 from phantom_gateway.installation import Installation, InstallationError, check_clouds_in_use, held, open_installation
 from phantom_gateway.logins import Logins
+from phantom_gateway.metrics import Figures, Meter
 from phantom_gateway.operations import all_operations
 from phantom_gateway.operations.ceilings import Holdings
 from phantom_gateway.operations.desk import House, to_nobody
@@ -220,7 +221,9 @@ def _application(
         cloud_kinds=config.cloud_kinds,
         pass_on=to_nobody if shards is None else shards.pass_on,
     )
+    meter = Meter()
     query = QueryDoor(
+        meter=meter,
         database=installation.database,
         house=house,
         callers=Callers(installation.database, installation.keyring),
@@ -232,6 +235,7 @@ def _application(
     callers = HttpApiCallers(installation.database, clock.now)
     streams = Streams(installation.database, house, callers, clock.now)
     http_api = HttpApiDoor(
+        meter=meter,
         database=installation.database,
         house=house,
         callers=callers,
@@ -243,10 +247,13 @@ def _application(
         now=clock.now,
         body_bytes_max=config.server.request_bytes_max,
     )
-    status = StatusDoor(installation.database)
+    figures = Figures(reconciler)
+    meter.registry.register(figures)
+    status = StatusDoor(installation.database, meter, figures)
     app = web.Application()
     app.router.add_get("/healthz", status.healthz)
     app.router.add_get("/readyz", status.readyz)
+    app.router.add_get("/metrics", status.metrics)
     app.router.add_route("*", PREFIX + ANYTHING_BELOW, http_api.__call__)
     sensing.door.routes(app)
     app.router.add_route("*", "/{tail:.*}", query.__call__)

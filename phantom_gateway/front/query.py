@@ -4,6 +4,7 @@ The AWS door: read, verify, decode, carry out, encode.
 Owns: the order of these steps, and that every request ends in well-formed XML whatever happens on the way.
 """
 
+import asyncio
 import logging
 import random
 from collections.abc import Callable, Collection
@@ -17,6 +18,7 @@ from phantom_gateway.front.callers import Caller, Callers
 from phantom_gateway.front.reading import read_request
 from phantom_gateway.front.repeats import digest_of
 from phantom_gateway.logs import request_id as current_request_id
+from phantom_gateway.metrics import OTHER, Meter
 from phantom_gateway.operations.desk import Desk, House
 from phantom_gateway.operations.on_record import detail_of, target_of
 from phantom_gateway.operations.table import Handler, find_handler
@@ -34,6 +36,9 @@ from protocol.wire import Request
 log = logging.getLogger(__name__)
 
 METHODS = ("GET", "POST")
+
+DOOR = "aws"
+"""What metrics call it."""
 
 _random = random.Random()  # noqa: S311 - see new_request_id; seeded by the system
 
@@ -53,12 +58,19 @@ class QueryDoor:
     now: Callable[[], datetime]
     ports: Collection[int]
     body_bytes_max: int
+    meter: Meter
 
     async def __call__(self, request: web.Request) -> web.Response:
         """The answer, always XML. Raises nothing."""
         request_id = new_request_id()
         current_request_id.set(request_id)
-        answer = _Answer(request_id)
+        answer, clock = _Answer(request_id), asyncio.get_running_loop().time
+        began_s = clock()
+        response = await self._answered(request, answer)
+        self.meter.answered(DOOR, answer.operation, response.status, clock() - began_s)
+        return response
+
+    async def _answered(self, request: web.Request, answer: "_Answer") -> web.Response:
         try:
             document = await self._carry_out(request, answer)
             return answer.document(200, document)
@@ -80,6 +92,7 @@ class QueryDoor:
         answer.namespace = namespace_for(version)
         caller, claim = await self._verify(received)
         operation = find_operation(action_of(form), version)
+        answer.operation = operation.name
         handler = find_handler(operation.name)
         params = decode(operation, form)
         validate(operation, params)
@@ -121,6 +134,7 @@ class QueryDoor:
         recorded = answers.find(connection, call.digest, now) if call.handler.writes else None
         if recorded is not None:
             log.info("request.repeated", extra={"operation": call.operation.name, "first": recorded.request_id})
+            self.meter.repeated()
             answer.request_id = recorded.request_id
             return recorded.document, []
         desk = Desk(self.house, call.caller.user, now, connection, call.withhold)
@@ -167,11 +181,12 @@ class _Call:
 class _Answer:
     """What every answer to one request shares; the name space follows the version that was asked for."""
 
-    __slots__ = ("namespace", "request_id")
+    __slots__ = ("namespace", "operation", "request_id")
 
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
         self.namespace = namespace_for(None)
+        self.operation = OTHER
 
     def document(self, status: int, text: str) -> web.Response:
         # PHP SDK 1 wants exactly text/xml, without a charset; XML is UTF-8 when it does not say otherwise.

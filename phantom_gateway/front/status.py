@@ -1,22 +1,25 @@
 """
-Whether the gateway lives, and whether it can work: for supervisors and load balancers.
+Whether the gateway lives, whether it can work, and how it does: for supervisors, load balancers and Prometheus.
 
-Owns: ``/healthz`` and ``/readyz``. Neither needs a signature, and neither says anything about anybody's groups.
+Owns: ``/healthz``, ``/readyz`` and ``/metrics``. None needs a signature, and none says anything about anybody's groups.
 """
 
 from dataclasses import dataclass
 
 from aiohttp import web
 
-from phantom_gateway.records import groups
-from phantom_gateway.records.session import Database, RecordsUnavailable
+from phantom_gateway.metrics import CONTENT_TYPE, Counted, Figures, Meter, exposition
+from phantom_gateway.records import groups, instances
+from phantom_gateway.records.session import Connection, Database, RecordsUnavailable
 
 
 @dataclass(frozen=True, slots=True)
 class StatusDoor:
-    """Answers in one word of JSON."""
+    """Answers in one word of JSON, or in figures."""
 
     database: Database
+    meter: Meter
+    figures: Figures
 
     async def healthz(self, _request: web.Request) -> web.Response:
         """200 while the process answers at all."""
@@ -29,3 +32,16 @@ class StatusDoor:
         except RecordsUnavailable:
             return web.json_response({"status": "records unavailable"}, status=503)
         return web.json_response({"status": "ready"})
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        """200 with all figures; those of the records are left out while they cannot be read."""
+        try:
+            self.figures.counted = await self.database.read(_count)
+        except RecordsUnavailable:
+            self.figures.counted = None
+        return web.Response(body=exposition(self.meter.registry), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _count(connection: Connection) -> Counted:
+    living, deleting, desired = groups.totals(connection)
+    return Counted({"living": living, "deleting": deleting}, desired, instances.by_cloud_and_state(connection))

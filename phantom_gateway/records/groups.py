@@ -115,6 +115,9 @@ _DESIRED_TOTAL = Prepared(
         groups.c.user_id == sa.bindparam("user_id"), sa.not_(groups.c.deleting)
     )
 )
+_DELETING = sa.func.coalesce(sa.func.sum(sa.case((groups.c.deleting, 1), else_=0)), 0)
+_WANTED = sa.func.coalesce(sa.func.sum(sa.case((groups.c.deleting, 0), else_=groups.c.desired)), 0)
+_TOTALS = Prepared(sa.select(sa.func.count(), _DELETING, _WANTED).select_from(groups))
 _USING = Prepared(
     sa.select(*_COLUMNS)
     .where(
@@ -164,6 +167,12 @@ def find(connection: sa.Connection, user_id: int, name: str) -> GroupRow | None:
     """The user's group called *name*: the living one, else the newest that is being deleted, else None."""
     statement = _BY_NAME_TO_CHANGE if _writes(connection) else _BY_NAME
     return _row(statement.first(connection, {"user_id": user_id, "name": name}))
+
+
+def totals(connection: sa.Connection) -> tuple[int, int, int]:
+    """Of all users: living groups, groups being deleted, and the instances that the living ones want."""
+    row = _TOTALS.first(connection) or (0, 0, 0)
+    return row[0] - row[1], row[1], row[2]
 
 
 def with_users(connection: sa.Connection, name: str) -> list[tuple[str, str]]:

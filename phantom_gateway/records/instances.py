@@ -116,6 +116,9 @@ _MACHINE = Prepared(
         instances.c.cloud == sa.bindparam("cloud"), instances.c.machine_id == sa.bindparam("machine_id")
     )
 )
+_BY_CLOUD_AND_STATE = Prepared(
+    sa.select(instances.c.cloud, instances.c.state, sa.func.count()).group_by(instances.c.cloud, instances.c.state)
+)
 _POPULATED = Prepared(
     sa.select(instances.c.cloud, sa.func.count()).group_by(instances.c.cloud).order_by(instances.c.cloud)
 )
@@ -207,6 +210,11 @@ def change(connection: sa.Connection, keys: Collection[int], values: Mapping[str
 def remove(connection: sa.Connection, keys: Collection[int]) -> None:
     """Nothing; these instances are gone from the ledger."""
     _REMOVE.run(connection, {"ids": list(keys)})
+
+
+def by_cloud_and_state(connection: sa.Connection) -> dict[tuple[str, str], int]:
+    """How many instances there are, by cloud and state, whoever's they are."""
+    return {(row[0], row[1]): row[2] for row in _BY_CLOUD_AND_STATE.rows(connection)}
 
 
 def populated(connection: sa.Connection) -> dict[str, int]:

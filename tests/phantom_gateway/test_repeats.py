@@ -18,6 +18,7 @@ from aiohttp.test_utils import TestServer
 
 from phantom_gateway.front.callers import Callers
 from phantom_gateway.front.query import QueryDoor
+from phantom_gateway.metrics import Meter
 from phantom_gateway.records import answers, audit, users
 from phantom_gateway.secret import Secret
 from protocol.wire import Request
@@ -72,6 +73,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     office.create_group(MaxSize=9)
     ports: list[int] = []
     door = QueryDoor(
+        meter=Meter(),
         database=office.database,
         house=office.house,
         callers=Callers(office.database, office.keyring),

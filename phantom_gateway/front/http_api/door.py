@@ -5,6 +5,7 @@ Owns: the order of these steps, and that every request ends in JSON whatever hap
 endpoint does.
 """
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from phantom_gateway.front.query import new_request_id
 from phantom_gateway.front.reading import read_request
 from phantom_gateway.logins import Logins
 from phantom_gateway.logs import request_id as current_request_id
+from phantom_gateway.metrics import OTHER, Meter
 from phantom_gateway.operations.desk import Desk, House
 from phantom_gateway.operations.http_api import schemas
 from phantom_gateway.operations.http_api.call import PREFIX, Answer, Call
@@ -41,6 +43,9 @@ log = logging.getLogger(__name__)
 
 ANYTHING_BELOW = "{tail:(?s:/.*)?}"
 """For aiohttp's router: what may follow the prefix, line breaks too, so that no other door answers it."""
+
+DOOR = "json"
+"""What metrics call it."""
 
 PRETTY_INDENT = 4
 """Spaces of ``?pretty=true``; the original's."""
@@ -64,12 +69,19 @@ class HttpApiDoor:
     wake: Callable[[str], None]
     now: Callable[[], datetime]
     body_bytes_max: int
+    meter: Meter
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         """The answer, always JSON. Raises nothing."""
         request_id = new_request_id()
         current_request_id.set(request_id)
-        writing = _Writing(request_id)
+        writing, clock = _Writing(request_id), asyncio.get_running_loop().time
+        began_s = clock()
+        response = await self._answered(request, writing)
+        self.meter.answered(DOOR, writing.operation, response.status, clock() - began_s)
+        return response
+
+    async def _answered(self, request: web.Request, writing: "_Writing") -> web.StreamResponse:
         try:
             return await self._carry_out(request, writing)
         except JsonError as error:
@@ -96,6 +108,7 @@ class HttpApiDoor:
         endpoint = there.get("GET" if received.method == "HEAD" else received.method)
         if endpoint is None:
             _refuse_method(received.method, there)
+        writing.operation = endpoint.id
         pair = None if endpoint.open else read_pair(received.header("authorization"), query)
         bearer = None if pair is None else await self.callers.find(pair)
         call = Call(
@@ -166,10 +179,11 @@ class HttpApiDoor:
 class _Writing:
     """How the answer to one request is written."""
 
-    __slots__ = ("allow", "indent", "origin", "request_id")
+    __slots__ = ("allow", "indent", "operation", "origin", "request_id")
 
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
+        self.operation = OTHER
         self.indent: int | None = None
         self.origin = ""
         self.allow: str | None = None

@@ -23,6 +23,7 @@ from phantom_gateway.front.http_api.callers import Callers
 from phantom_gateway.front.http_api.door import ANYTHING_BELOW, HttpApiDoor
 from phantom_gateway.front.http_api.streams import Streams
 from phantom_gateway.logins import Logins
+from phantom_gateway.metrics import Meter
 from phantom_gateway.operations.http_api import all_endpoints
 from phantom_gateway.operations.http_api.call import PREFIX
 from phantom_gateway.probes import Probes
@@ -79,6 +80,7 @@ class Counter:
         callers = Callers(office.database, lambda: office.now)
         self.streams = Streams(office.database, office.house, callers, lambda: office.now)
         self.door = HttpApiDoor(
+            meter=Meter(),
             database=office.database,
             house=office.house,
             callers=callers,
