@@ -6,7 +6,7 @@ from alembic import op
 from phantom_gateway.records import tables
 
 revision = "0020"
-down_revision = "0007"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
