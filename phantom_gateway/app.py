@@ -24,6 +24,7 @@ from phantom_gateway import clock
 from phantom_gateway.accounts import REFRESH_EVERY_S, GatewayAccounts
 from phantom_gateway.clouds import CloudsOf, OwnCloudOf, build_clouds, build_own_cloud
 from phantom_gateway.config import Config, LocalCloudSettings
+from phantom_gateway.first_look import look_around
 from phantom_gateway.front.callers import Callers
 from phantom_gateway.front.http_api.callers import Callers as HttpApiCallers
 from phantom_gateway.front.http_api.door import ANYTHING_BELOW, HttpApiDoor
@@ -41,7 +42,7 @@ from phantom_gateway.operations.fragments import FragmentCache
 from phantom_gateway.operations.http_api import all_endpoints
 from phantom_gateway.operations.http_api.call import PREFIX
 from phantom_gateway.probes import Probes
-from phantom_gateway.records import activities, answers, events, freezes, sensors, tokens
+from phantom_gateway.records import activities, answers, events, freezes, sensors, tokens, unrecorded
 from phantom_gateway.records.ledger import SqlLedger, open_to_all
 from phantom_gateway.records.session import Connection, RecordsUnavailable
 from phantom_gateway.records.users import User
@@ -50,6 +51,7 @@ from phantom_gateway.shards import AloneError, Shards, this_gateway
 from phantom_gateway.tokens import hash_of
 from protocol.paging import PageTokens
 from reconciler.brakes import Brakes
+from reconciler.freezes import Freezes
 from reconciler.loop import Reconciler
 
 log = logging.getLogger(__name__)
@@ -154,6 +156,7 @@ async def serving(
         workers=config.reconciler.workers,
         sensors=sensing.sensors,
         lease=shards,
+        reaps_leftovers=config.reconciler.reap_leftovers,
         brakes=Brakes(FREEZES_FRESH_S, asyncio.get_running_loop().time),
     )
     wakes.to = reconciler.wake
@@ -162,7 +165,6 @@ async def serving(
     app, streams = _application(config, installation, reconciler, accounts, logins, ports, sensing, shards)
     try:
         await accounts.refresh()
-        await reconciler.freeze(await installation.database.read(freezes.in_force))
         await _join(shards, reconciler)
         async with asyncio.TaskGroup() as loops:
             tasks = [
@@ -361,13 +363,27 @@ def _owner_of(connection: Connection, token: str, now: datetime) -> User | None:
 
 
 async def _follow_freezes(installation: Installation, reconciler: Reconciler) -> None:
-    """Never returns; what people freeze and thaw is in force at once."""
+    """
+    Never returns; what people freeze and thaw is in force at once.
+
+    Nothing is launched or terminated before the first reading, and that waits for a look at what is there.
+    """
+    has_looked = False
     while True:
-        await asyncio.sleep(FREEZES_EVERY_S)
         try:
-            await reconciler.freeze(await installation.database.read(freezes.in_force))
+            if not has_looked:
+                await look_around(reconciler, installation.database, clock.now, _new_id)
+                has_looked = True
+            in_force, said = await installation.database.read(_brakes_on)
+            reconciler.condemn(said.condemned, said.kept)
+            await reconciler.freeze(in_force)
         except RecordsUnavailable as unavailable:
             log.warning("freezes.not_read", extra={"reason": str(unavailable)})
+        await asyncio.sleep(FREEZES_EVERY_S)
+
+
+def _brakes_on(connection: Connection) -> tuple[Freezes, unrecorded.Verdicts]:
+    return freezes.in_force(connection), unrecorded.verdicts(connection)
 
 
 def _new_id() -> str:

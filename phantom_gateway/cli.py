@@ -1,5 +1,5 @@
 """
-The command line: ``phantom-gateway serve|env|users|tokens|accounts|keys|check|explain|freeze|thaw|plan|audit``.
+The command line: ``phantom-gateway serve|env|users|tokens|accounts|keys|check|explain|freeze|thaw|plan|audit|...``.
 
 Owns: arguments, printing and exit codes (0 all well, 1 it did not hold, 2 used wrongly). Does not own: what is done,
 nor the commands about users and credentials (``cli_users``, ``cli_accounts``) freezes (``cli_freezes``) and the
@@ -22,6 +22,7 @@ from phantom_gateway.cli_accounts import accounts_app, keys_app
 from phantom_gateway.cli_audit import audit_app
 from phantom_gateway.cli_database import db_app
 from phantom_gateway.cli_freezes import freeze, plan, thaw
+from phantom_gateway.cli_unrecorded import adopt, reap, unrecorded_list
 from phantom_gateway.cli_users import tokens_app, users_app
 from phantom_gateway.env_token import env_token
 from phantom_gateway.explain import Story, tell
@@ -50,8 +51,9 @@ app.add_typer(accounts_app, name="accounts")
 app.add_typer(keys_app, name="keys")
 app.add_typer(db_app, name="db")
 app.add_typer(audit_app, name="audit")
-for command in (freeze, thaw, plan):
+for command in (freeze, thaw, plan, adopt, reap):
     app.command()(command)
+app.command("unrecorded")(unrecorded_list)
 
 
 def main() -> None:

@@ -146,28 +146,55 @@ class Executor:
         wanted = set(keys)
         leaving = [i for i in view.instances if i.key in wanted and i.machine_id is not None]
         machine_ids = [instance.machine_id for instance in leaving if instance.machine_id is not None]
-        if machine_ids and await self._terminate(view, account, cloud, machine_ids, outcome):
+        if machine_ids and await self._terminate(
+            view.group.uid, view.group.user_id, account, cloud, machine_ids, outcome
+        ):
             await self._ledger.note_dismissed([instance.key for instance in leaving], self._clock())
             outcome.changed = True
 
     async def _reap(self, view: GroupView, action: actions.Reap, account: Account, outcome: Outcome) -> None:
         extra = {"group_uid": view.group.uid, "cloud": action.cloud, "machine_ids": action.machine_ids}
         log.warning("machine.reaped", extra=extra | {"because": action.because})
-        if await self._terminate(view, account, action.cloud, action.machine_ids, outcome):
+        now = self._clock()
+        await self._ledger.note_reaped(view.group.uid, action.cloud, action.machine_ids, action.because, now)
+        if await self._terminate(
+            view.group.uid, view.group.user_id, account, action.cloud, action.machine_ids, outcome
+        ):
             self._tally.reaped[action.cloud] += len(action.machine_ids)
         outcome.retry(TERMINATE_DEADLINE_S)
 
+    async def reap_leftovers(self, uid: str, account: Account, machine_ids: Sequence[str], outcome: Outcome) -> bool:
+        """True when the cloud accepted that these machines end, whose group nobody knows any more."""
+        cloud, because = account.cloud.name, "nobody knows their group any more"
+        frozen = self._brakes.hold(uid, None, cloud)
+        if frozen is not None:
+            log.warning("machine.not_terminated", extra={"group_uid": uid, "cloud": cloud, "reason": frozen})
+            return False
+        extra = {"group_uid": uid, "cloud": cloud, "machine_ids": list(machine_ids), "because": because}
+        log.warning("machine.reaped", extra=extra)
+        await self._ledger.note_reaped(uid, cloud, machine_ids, because, self._clock())
+        accepted = await self._terminate(uid, None, account, cloud, machine_ids, outcome)
+        if accepted:
+            self._tally.reaped[cloud] += len(machine_ids)
+        return accepted
+
     async def _terminate(
-        self, view: GroupView, account: Account, cloud: str, machine_ids: Sequence[str], outcome: Outcome
+        self,
+        uid: str,
+        user_id: int | None,
+        account: Account,
+        cloud: str,
+        machine_ids: Sequence[str],
+        outcome: Outcome,
     ) -> bool:
         """True when the cloud accepted; otherwise the pass is due again, and until then the cloud is not asked."""
-        now, place = self._clock(), (view.group.uid, cloud)
+        now, place = self._clock(), (uid, cloud)
         spared_until = self._spared_until.get(place, now)
         if now < spared_until:
             outcome.retry((spared_until - now).total_seconds())
             return False
-        extra = {"group_uid": view.group.uid, "cloud": cloud, "machine_ids": list(machine_ids)}
-        frozen = self._brakes.hold(view.group.uid, view.group.user_id, cloud)
+        extra = {"group_uid": uid, "cloud": cloud, "machine_ids": list(machine_ids)}
+        frozen = self._brakes.hold(uid, user_id, cloud)
         if frozen is not None:  # since the plan was made
             log.warning("machine.not_terminated", extra=extra | {"reason": frozen})
             outcome.retry(CALL_RETRY_S)

@@ -134,6 +134,14 @@ class Ledger(Protocol):
         """True when the group was being deleted, had no instances, and is gone now; its activities stay."""
         ...
 
+    async def removed_at(self, uid: str) -> datetime | None:
+        """When the group of this uid was removed, as far as that is remembered; None when it never was one of ours."""
+        ...
+
+    async def note_reaped(self, uid: str, cloud: str, machine_ids: Sequence[str], because: str, now: datetime) -> None:
+        """Nothing; it is on record that these machines, for which no instance stands, are about to be terminated."""
+        ...
+
     async def note_waiting(self, uid: str, waiting_on: Sequence[str], now: datetime) -> None:
         """Nothing; what the group waits for is kept for ``explain``. Called only when it differs from the last note."""
         ...

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from backends.cloud import Machine
-from reconciler import planner, prospect, rails
+from reconciler import leftovers, planner, prospect, rails
 from reconciler.accounts import Account, AccountBook
 from reconciler.actions import Plan
 from reconciler.backoff import Backoff
@@ -25,11 +25,12 @@ from reconciler.launcher import Launcher
 from reconciler.lease import Lease, LeaseLost, Sole
 from reconciler.ledger import Ledger
 from reconciler.model import AccountView, GroupRecord, GroupView, Hold, Process
-from reconciler.orphans import Orphans
+from reconciler.orphans import Marked, Orphans
 from reconciler.outcome import Outcome
 from reconciler.queue import WorkQueue
 from reconciler.scaling import Scaler
 from reconciler.sensors import NoSensors, Sensors
+from reconciler.settlement import OVER
 from reconciler.sweeper import Sweeper
 from reconciler.tally import PassOutcome, Status, Tally
 from reconciler.turnstile import Turnstiles
@@ -59,6 +60,10 @@ CLOSE_GRACE_S = 5.0
 """Passes under way may end this long after close(); what is cut off then is settled from its claims at next start."""
 
 
+Place = tuple[str, str]
+"""A machine: the name of its cloud, and its id there."""
+
+
 class _Closed(Exception):  # noqa: N818 - a signal inside one task group, never an error
     """The reconciler was asked to end."""
 
@@ -86,6 +91,7 @@ class Reconciler:
         sensors: Sensors | None = None,
         lease: Lease | None = None,
         brakes: Brakes | None = None,
+        reaps_leftovers: bool = True,
     ) -> None:
         self._ledger = ledger
         self._lease: Lease = lease or Sole()
@@ -105,6 +111,9 @@ class Reconciler:
         self._executor = Executor(ledger, self._launcher, self._brakes, self.tally, clock, self._lease)
         self._scaler = Scaler(ledger, sensors or NoSensors())
         self._orphans = Orphans()
+        self._reaps_leftovers = reaps_leftovers
+        self._condemned: frozenset[Place] = frozenset()
+        self._kept: frozenset[Place] = frozenset()
         self._free = asyncio.Semaphore(workers)
         self._sweepers: dict[str, tuple[Sweeper, asyncio.Task[None]]] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -154,6 +163,34 @@ class Reconciler:
         uids = await self._ledger.group_uids()
         for position, uid in enumerate(uids):
             self._wake_later(uid, FREEZE_SPREAD_S * position / len(uids))
+
+    def condemn(self, condemned: frozenset[Place], kept: frozenset[Place] = frozenset()) -> None:
+        """
+        Nothing; of machines that nothing in the ledger stands for, an operator has given up those *condemned*.
+
+        Those *kept* take places in their groups at once, where there is room.
+        """
+        if (condemned, kept) != (self._condemned, self._kept):
+            self._condemned, self._kept = condemned, kept
+            self._wake_all({uid for s, _ in self._sweepers.values() for uid in s.picture.by_group})
+
+    def marks(self) -> list[Marked]:
+        """Living machines with our mark, as they are seen now."""
+        return [
+            Marked(sweeper.account.cloud.name, uid, machine)
+            for sweeper, _ in self._sweepers.values()
+            for uid, machines in sweeper.picture.by_group.items()
+            for machine in machines
+            if machine.state not in OVER
+        ]
+
+    @property
+    def has_looked(self) -> bool:
+        """True when every account there is has been seen, or has been found not to answer."""
+        pictures = [sweeper.picture for sweeper, _ in self._sweepers.values()]
+        return len(pictures) >= len(self._book.accounts()) and all(
+            picture.swept_at is not None or picture.blind is not None for picture in pictures
+        )
 
     def orphans(self) -> dict[str, list[Machine]]:
         """Machines of ours, by account key, whose group the ledger does not know: nobody takes care of them."""
@@ -263,7 +300,7 @@ class Reconciler:
         record = await self._ledger.read(uid)
         if record is None:
             self._forget(uid)
-            self._orphans.note(uid, {key: s.picture.by_group.get(uid, ()) for key, (s, _) in self._sweepers.items()})
+            await self._reap_leftovers(uid)
             return
         self._orphans.forget(uid)
         now = self._clock()
@@ -293,6 +330,26 @@ class Reconciler:
             if name in accounts:
                 self._sweeper(accounts[name]).ask(uid, plan.inquiries.get(name, ()))
         self._requeue(uid, plan, outcome, steered.again_at)
+
+    async def _reap_leftovers(self, uid: str) -> None:
+        """Nothing; machines of a group that nobody knows are noted, and terminated where that is allowed."""
+        self._orphans.note(uid, {key: s.picture.by_group.get(uid, ()) for key, (s, _) in self._sweepers.items()})
+        left = [(key, s) for key, (s, _) in self._sweepers.items() if s.picture.by_group.get(uid)]
+        removed_at = await self._ledger.removed_at(uid) if left else None
+        for key, sweeper in left:
+            picture, machines = sweeper.picture, sweeper.picture.by_group.get(uid, ())
+            if picture.blind is not None or picture.swept_at is None:
+                continue
+            ids = [machine.machine_id for machine in machines]
+            first_seen = self._orphans.first_seen(uid, key, ids, picture.swept_at)
+            now, condemned = self._clock(), _on(sweeper.account.cloud.name, self._condemned)
+            doomed = leftovers.reapable(machines, first_seen, picture.swept_at, removed_at, condemned, now)
+            if doomed and self._reaps_leftovers:
+                await self._executor.reap_leftovers(uid, sweeper.account, doomed, Outcome())
+            elif doomed:
+                log.warning("machine.would_be_reaped", extra={"account": key, "group_uid": uid, "machine_ids": doomed})
+        if self._orphans.has(uid):
+            self._queue.add_later(uid, leftovers.LOOK_AGAIN_S)
 
     def _note_fuses(self, uid: str, plan: Plan) -> None:
         before = self._blown.get(uid, frozenset())
@@ -355,6 +412,8 @@ class Reconciler:
             absences={machine_id: sweeper.absences.of(machine_id) for machine_id in lacking},
             living=picture.living_count,
             missing=len(sweeper.absences),
+            condemned=_on(name, self._condemned),
+            kept=_on(name, self._kept),
             frozen=self._frozen(group.uid, group.user_id, name, now),
         )
 
@@ -408,3 +467,7 @@ def _is_handed_over(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return all(_is_handed_over(each) for each in error.exceptions)
     return isinstance(error, LeaseLost)
+
+
+def _on(cloud: str, places: frozenset[Place]) -> frozenset[str]:
+    return frozenset(machine_id for name, machine_id in places if name == cloud)

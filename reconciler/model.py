@@ -302,6 +302,10 @@ class AccountView:
     """Machines of all groups that the picture shows and that are not on their way out."""
     missing: int = 0
     """Machines of all groups that were asked for by id, of late, in vain."""
+    condemned: frozenset[str] = frozenset()
+    """Ids of machines that nothing in the ledger stands for, and that an operator wants terminated."""
+    kept: frozenset[str] = frozenset()
+    """The same, but an operator wants them to be instances of their group."""
     frozen: Hold | None = None
     """Somebody has frozen it for this group: nothing is launched or terminated here."""
 

@@ -1,11 +1,14 @@
 """
 Machines with our mark whose group nobody knows any more: leftovers of removed groups.
 
-Owns: the list and the one event per machine. They are reported, never terminated: only a group's pass ends machines.
+Owns: the list, since when each has been seen, and the one event per machine. Does not own: which of them may be
+terminated (``leftovers``).
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from backends.cloud import Machine, MachineState
 
@@ -14,17 +17,29 @@ log = logging.getLogger(__name__)
 _OVER = (MachineState.TERMINATED, MachineState.SHUTTING_DOWN)
 
 
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A machine with our mark, on a cloud, for the group of this uid."""
+
+    cloud: str
+    group_uid: str
+    machine: Machine
+
+
 class Orphans:
     """What the latest pictures show, by group and account."""
 
     def __init__(self) -> None:
         self._by_uid: dict[str, dict[str, tuple[Machine, ...]]] = {}
+        self._first_seen: dict[str, dict[tuple[str, str], datetime]] = {}
 
     def note(self, uid: str, shown: Mapping[str, Sequence[Machine]]) -> None:
         """Nothing; *shown* are the machines of *uid* by account key, and the ledger knows no such group."""
         known = {(key, m.machine_id) for key, machines in self._by_uid.get(uid, {}).items() for m in machines}
         living = {key: tuple(m for m in machines if m.state not in _OVER) for key, machines in shown.items()}
-        self.forget(uid)
+        self._by_uid.pop(uid, None)
+        if not any(living.values()):
+            self.forget(uid)
         if any(living.values()):
             self._by_uid[uid] = living
         for key, machines in living.items():
@@ -33,9 +48,19 @@ class Orphans:
                     extra = {"account": key, "group_uid": uid, "machine_id": machine.machine_id}
                     log.warning("machine.orphaned", extra=extra)
 
+    def first_seen(self, uid: str, key: str, machine_ids: Iterable[str], swept_at: datetime) -> dict[str, datetime]:
+        """When the sweep began that showed each of these machines in the account first: *swept_at*, or one before."""
+        seen = self._first_seen.setdefault(uid, {})
+        return {machine_id: seen.setdefault((key, machine_id), swept_at) for machine_id in machine_ids}
+
     def forget(self, uid: str) -> None:
         """Nothing; the group is known, or its machines are gone."""
         self._by_uid.pop(uid, None)
+        self._first_seen.pop(uid, None)
+
+    def has(self, uid: str) -> bool:
+        """True while machines of the group live."""
+        return uid in self._by_uid
 
     def by_account(self) -> dict[str, list[Machine]]:
         """All of them by account key, accounts without any left out."""

@@ -128,7 +128,7 @@ def adopt(draft: Draft) -> None:
             continue
         for machine in sorted(strays(draft, ranked.name), key=lambda stray: stray.state is not MachineState.RUNNING):
             is_full = ranked.cap is not None and held[ranked.name] >= ranked.cap
-            if machine.mark is None or is_full or not _is_needed(draft, machine):
+            if machine.mark is None or is_full or not _is_needed(draft, ranked.name, machine):
                 continue
             index = _free_index(draft, ranked.name, machine.mark.token, machine.index)
             because = causes.adopted(draft.now, machine.machine_id)
@@ -148,9 +148,10 @@ def reap(draft: Draft) -> None:
         for machine in machines:
             due = machine.launched_at + timedelta(seconds=REAP_AFTER_S)
             known = machine.mark is not None and (cloud, machine.mark.token) in tokens
-            if draft.now < due and not draft.group.deleting:
+            given_up = machine.machine_id in draft.view.accounts[cloud].condemned
+            if draft.now < due and not draft.group.deleting and not given_up:
                 draft.again_at(due)
-            elif few or known or draft.group.deleting:
+            elif few or known or draft.group.deleting or given_up:
                 doomed.append(machine.machine_id)
             else:
                 draft.wait(f"{cloud} shows {machine.machine_id} of this group, which is not on record: left alone")
@@ -173,9 +174,11 @@ def strays(draft: Draft, cloud: str) -> list[Machine]:
     ]
 
 
-def _is_needed(draft: Draft, machine: Machine) -> bool:
+def _is_needed(draft: Draft, cloud: str, machine: Machine) -> bool:
     """True when the group is better off with this stray machine than without it."""
-    if draft.now < machine.launched_at + timedelta(seconds=REAP_AFTER_S):
+    seen = draft.view.accounts[cloud]
+    young = draft.now < machine.launched_at + timedelta(seconds=REAP_AFTER_S)
+    if machine.machine_id in seen.condemned or (young and machine.machine_id not in seen.kept):
         return False
     if machine.state is MachineState.PENDING:
         return draft.missing > 0

@@ -136,6 +136,14 @@ class ReconcilerSettings:
             reason="Each may wait for a cloud: with few, a slow cloud delays others; with many, clouds throttle.",
         ),
     )
+    reap_leftovers: bool = field(
+        default=True,
+        metadata=about(
+            kinds.Flag(),
+            "Terminate machines of groups that this gateway has removed, should any come to light; else only log them.",
+            reason="A late launch costs money for ever. With `false` the log says `machine.would_be_reaped`.",
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from phantom_gateway.front.callers import Caller, Callers
 from phantom_gateway.front.reading import read_request
-from phantom_gateway.front.repeats import digest_of
+from phantom_gateway.front.repeats import digest_of, is_named
 from phantom_gateway.logs import request_id as current_request_id
 from phantom_gateway.metrics import OTHER, Meter
 from phantom_gateway.operations.desk import Desk, House
@@ -103,6 +103,7 @@ class QueryDoor:
             caller,
             withheld_for(received.header("user-agent")),
             digest_of(received, claim) if handler.writes else b"",
+            is_named(received, claim),
             request.remote or "",
         )
         return await self._run(call, answer)
@@ -131,7 +132,9 @@ class QueryDoor:
     def _transact(self, call: "_Call", answer: "_Answer", connection: Connection) -> tuple[str, list[str]]:
         """The result document and the groups to wake. Runs in a thread of the database's."""
         now = self.now()
-        recorded = answers.find(connection, call.digest, now) if call.handler.writes else None
+        recorded = None
+        if call.handler.writes:
+            recorded = answers.find(connection, call.digest, now, is_named=call.is_named)
         if recorded is not None:
             log.info("request.repeated", extra={"operation": call.operation.name, "first": recorded.request_id})
             self.meter.repeated()
@@ -147,7 +150,7 @@ class QueryDoor:
             withhold=call.withhold,
         )
         if call.handler.writes:
-            answers.add(connection, call.digest, answer.request_id, document, now)
+            answers.add(connection, call.digest, call.caller.user.id, answer.request_id, document, now)
             audit.add(connection, call.entry(answer.request_id, now))
         return document, desk.woken
 
@@ -162,6 +165,7 @@ class _Call:
     caller: Caller
     withhold: frozenset[str]
     digest: bytes
+    is_named: bool
     address: str
 
     def entry(self, request_id: str, now: datetime) -> audit.Entry:

@@ -14,6 +14,12 @@ INVOCATION_ID = "amz-sdk-invocation-id"
 """The same in every attempt of one call of an AWS SDK, and another for each call. Few SDKs sign it."""
 
 
+def is_named(received: Request, claim: Claim) -> bool:
+    """True when the request says which call it is an attempt of; else its signature has to tell."""
+    parts = claim.parts
+    return isinstance(parts, sigv4.Parts) and parts.expires_s is None and received.header(INVOCATION_ID) is not None
+
+
 def digest_of(received: Request, claim: Claim) -> bytes:
     """
     16 bytes that are the same for two requests only when they are one and the same call of the same key.
@@ -22,11 +28,10 @@ def digest_of(received: Request, claim: Claim) -> bytes:
     the signature is part of what is asked for: the signature. The id comes first, because two calls within one second
     have the same signature when they ask the same.
     """
-    parts, invocation = claim.parts, received.header(INVOCATION_ID)
-    if invocation is None or not isinstance(parts, sigv4.Parts) or parts.expires_s is not None:
-        texts = ["signature", claim.access_key_id, parts.signature]
+    if is_named(received, claim):
+        texts = ["invocation", claim.access_key_id, received.header(INVOCATION_ID) or "", received.query]
     else:
-        texts = ["invocation", claim.access_key_id, invocation, received.query]
+        texts = ["signature", claim.access_key_id, claim.parts.signature]
     hashed = hashlib.blake2b("\0".join(texts).encode("utf-8", "surrogateescape"), digest_size=16)
     hashed.update(b"\0" + received.body)
     return hashed.digest()

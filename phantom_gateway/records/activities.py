@@ -178,6 +178,14 @@ def rename_group(connection: sa.Connection, group_uid: str, name: str) -> None:
     connection.execute(activities.update().where(activities.c.group_uid == group_uid).values(group_name=name))
 
 
+def removed_at(connection: sa.Connection, group_uid: str) -> datetime | None:
+    """When the latest activity of a group that was removed ended; None when no such group is remembered."""
+    ended = sa.func.coalesce(activities.c.ended_at, activities.c.started_at)
+    latest = sa.func.max(ended, type_=activities.c.started_at.type)
+    place = sa.and_(activities.c.group_uid == group_uid, activities.c.group_deleted)
+    return connection.execute(sa.select(latest).where(place)).scalar()
+
+
 def prune(connection: sa.Connection, now: datetime) -> int:
     """How many activities were dropped because they ended more than six weeks before *now*."""
     return connection.execute(activities.delete().where(activities.c.ended_at < now - KEPT)).rowcount

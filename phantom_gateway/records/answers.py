@@ -16,6 +16,9 @@ from phantom_gateway.records.tables import answers
 KEPT = timedelta(minutes=15)
 """As long as a signature is good for: what comes later is refused as stale, or was signed anew."""
 
+SAME_SIGNATURE = timedelta(seconds=3)
+"""Signatures name seconds: a call that has another's signature comes so soon after it, or was captured."""
+
 ROWS_MAX = 200_000
 """Some 100 MB. 200 changes a second for the whole time; beyond that, the oldest answers go first."""
 
@@ -31,8 +34,12 @@ class Recorded:
     document: str
 
 
-_FIND = Prepared(
-    sa.select(answers.c.at, answers.c.request_id, answers.c.document).where(answers.c.digest == sa.bindparam("digest"))
+_FOUND = (answers.c.at, answers.c.request_id, answers.c.document, answers.c.id, answers.c.user_id)
+_FIND = Prepared(sa.select(*_FOUND).where(answers.c.digest == sa.bindparam("digest")))
+_LATER = Prepared(
+    sa.select(answers.c.id)
+    .where(answers.c.id > sa.bindparam("after"), answers.c.user_id == sa.bindparam("user_id"))
+    .limit(1)
 )
 _ADD = Prepared(answers.insert())
 _REMOVE = Prepared(answers.delete().where(answers.c.digest == sa.bindparam("digest")))
@@ -42,24 +49,32 @@ _STALE = Prepared(_OLD.where(answers.c.at < sa.bindparam("since", type_=answers.
 _BEYOND = Prepared(_OLD.where(answers.c.id <= sa.bindparam("newest_of_them")))
 
 
-def find(connection: sa.Connection, digest: bytes, now: datetime) -> Recorded | None:
-    """The answer that this request got in the last quarter of an hour, or None."""
+def find(connection: sa.Connection, digest: bytes, now: datetime, *, is_named: bool = True) -> Recorded | None:
+    """
+    The answer that this request got in the last quarter of an hour, or None.
+
+    Without a name of its own (*is_named* False) a request is known by its signature, which two calls share that ask the
+    same within a second. When the user has changed something else in between, the second is a call of its own: 3, 5, 3.
+    """
     row = _FIND.first(connection, {"digest": digest})
     if row is None:
         return None
-    if row[0] < now - KEPT:
+    is_recent = now - row[0] < SAME_SIGNATURE
+    is_new = not is_named and is_recent and _LATER.first(connection, {"after": row[3], "user_id": row[4]}) is not None
+    if is_new or row[0] < now - KEPT:
         _REMOVE.run(connection, {"digest": digest})
         return None
     return Recorded(row[1], row[2])
 
 
-def add(connection: sa.Connection, digest: bytes, request_id: str, document: str, now: datetime) -> None:
+def add(connection: sa.Connection, digest: bytes, user_id: int, request_id: str, document: str, now: datetime) -> None:
     """
     Nothing; this is the answer to that request. It must hold no secrets.
 
     Raises IntegrityError when another transaction has answered it meanwhile: run again, this one finds that answer.
     """
-    _ADD.run(connection, {"digest": digest, "at": now, "request_id": request_id, "document": document})
+    values = {"digest": digest, "user_id": user_id, "at": now, "request_id": request_id, "document": document}
+    _ADD.run(connection, values)
 
 
 def prune(connection: sa.Connection, now: datetime) -> int:

@@ -336,6 +336,21 @@ class SqlLedger:
 
         return await self._database.write(job)
 
+    async def removed_at(self, uid: str) -> datetime | None:
+        """See the port. Activities remember it, for six weeks."""
+        return await self._database.read(lambda connection: activities.removed_at(connection, uid))
+
+    async def note_reaped(self, uid: str, cloud: str, machine_ids: Sequence[str], because: str, now: datetime) -> None:
+        """See the port."""
+
+        def job(connection: sa.Connection) -> None:
+            group = groups.by_uid(connection, uid)
+            target = f"{uid if group is None else group.name} {' '.join(machine_ids)}"
+            detail = f"cloud={cloud} {because}"
+            audit.add(connection, audit.Entry(now, audit.GATEWAY, "reap", target, detail=detail))
+
+        await self._database.write(job)
+
     async def note_waiting(
         self,
         uid: str,

@@ -421,6 +421,7 @@ answers = sa.Table(
     metadata,
     _key(),
     sa.Column("digest", sa.LargeBinary(16), nullable=False, unique=True),
+    sa.Column("user_id", sa.Integer, nullable=False),
     sa.Column("at", Moment, nullable=False),
     sa.Column("request_id", sa.String(36), nullable=False),
     sa.Column("document", sa.Text, nullable=False),

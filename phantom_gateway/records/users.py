@@ -133,6 +133,12 @@ def fact(connection: sa.Connection, name: str) -> str | None:
     return connection.execute(sa.select(gateway.c.value).where(gateway.c.name == name)).scalar()
 
 
+def replace_fact(connection: sa.Connection, name: str, value: str) -> None:
+    """Nothing; the fact is this from now on. For what is found out anew, not for what the installation is."""
+    connection.execute(gateway.delete().where(gateway.c.name == name))
+    connection.execute(gateway.insert().values(name=name, value=value))
+
+
 def record_fact(connection: sa.Connection, name: str, value: str) -> None:
     """Nothing; the fact is recorded. Facts are never changed."""
     connection.execute(gateway.insert().values(name=name, value=value))

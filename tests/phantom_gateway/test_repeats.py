@@ -142,6 +142,19 @@ async def test_two_calls_within_a_second_are_two(desk: Desk) -> None:
     assert desk.desired == 3
 
 
+async def test_two_calls_without_ids_are_two_when_something_came_between(desk: Desk) -> None:
+    """Old clients send none: 3, 5 and 3 within a second end at 3, though the first and last are the same bytes."""
+    for wanted in (3, 5, 3):
+        await desk.send(resize(desk, wanted))
+    there_and_back = desk.desired
+    first = resize(desk, 6)
+    heard = await desk.send(first)
+
+    assert there_and_back == 3
+    assert await desk.send(first) == heard
+    assert len(desk.audited("SetDesiredCapacity")) == 4
+
+
 async def test_the_id_of_a_call_is_good_for_what_it_asked(desk: Desk) -> None:
     """Another body under the same id is another request."""
     await desk.send(resize(desk, 3, invocation="call-1"))
@@ -243,7 +256,7 @@ def test_there_is_a_most_of_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     def flood(connection: Any) -> int:
         for number in range(12):
-            answers.add(connection, bytes([number]) * 16, "r", "<a/>", office.now)
+            answers.add(connection, bytes([number]) * 16, 1, "r", "<a/>", office.now)
         return answers.prune(connection, office.now)
 
     dropped = office.database.write_now(flood)

@@ -44,6 +44,9 @@ class MemoryLedger:
     waiting: dict[str, tuple[str, ...]] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
     """Launches that failed in a row, by group."""
+    removed: dict[str, datetime] = field(default_factory=dict)
+    reaped: list[tuple[str, str, str]] = field(default_factory=list)
+    """(uid, cloud, machine id), in order."""
     notes: int = 0
     broken: set[str] = field(default_factory=set)
     """Uids whose reading raises, as a corrupt row would."""
@@ -261,7 +264,20 @@ class MemoryLedger:
         if uid not in self.groups or not self.groups[uid].deleting or self.instances(uid):
             return False
         del self.groups[uid], self.sources[uid]
+        self.removed[uid] = now
         return True
+
+    async def removed_at(self, uid: str) -> datetime | None:
+        """See the port."""
+        await self.step()
+        return self.removed.get(uid)
+
+    async def note_reaped(self, uid: str, cloud: str, machine_ids: Sequence[str], because: str, now: datetime) -> None:
+        """See the port."""
+        await self.step()
+        assert because
+        assert now.tzinfo is not None
+        self.reaped += [(uid, cloud, machine_id) for machine_id in machine_ids]
 
     async def note_waiting(self, uid: str, waiting_on: Sequence[str], now: datetime) -> None:
         """See the port."""

@@ -408,7 +408,7 @@ async def test_suspended_processes_stand_still_until_they_are_resumed() -> None:
 
 
 @in_virtual_time
-async def test_machines_of_groups_that_are_gone_are_reported_and_left_alone(
+async def test_machines_of_groups_that_nobody_ever_knew_are_reported_and_left_alone(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Once each, for as long as they live; other gateways' are none of our business."""

@@ -84,6 +84,11 @@ class World:
         if self._reconciler is not None:
             await self._reconciler.freeze(self.freezes)
 
+    def condemn(self, *machines: tuple[str, str]) -> None:
+        """Nothing; an operator has given up these machines, by cloud and id."""
+        assert self._reconciler is not None
+        self._reconciler.condemn(frozenset(machines))
+
     async def delete(self, uid: str) -> None:
         """Nothing; as DeleteAutoScalingGroup does it."""
         await self.ledger.mark_deleting(uid)

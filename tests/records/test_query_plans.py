@@ -14,6 +14,7 @@ ROOMS = (activities, events, groups, instances, launch_configurations, tags, use
 COUNTS_ALL = frozenset({
     "groups._COUNT", "groups._DESIRED_TOTAL", "launch_configurations._COUNT",  # kept for a second by Holdings
     "groups._UIDS", "users._ALL", "instances._POPULATED",  # at a start, once a minute, or on the command line
+    "groups._TOTALS", "instances._BY_CLOUD_AND_STATE",  # when somebody asks for metrics
     "groups._USING",  # when a launch configuration is deleted, changed, or gets another cloud
     "groups._OF_USER",  # the list of domains, which has no pages
     "events._OLDEST",  # the first of them and no other

@@ -17,6 +17,7 @@ def upgrade() -> None:
         "answers",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("digest", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("at", tables.Moment(), nullable=False),
         sa.Column("request_id", sa.String(length=36), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
