@@ -88,7 +88,7 @@ CASES: dict[str, tuple[Callable[[], GroupView], str]] = {
         lambda: view(1, [instance(key, state=TERMINATING, terminate_sent_at=ago(9)) for key in range(1, 5)]),
         "more than 4 at once are not allowed",
     ),
-    "an unknown outcome": (lambda: view(1, [claim(1, claimed_at=ago(2))]), "is not known yet"),
+    "an unknown outcome": (lambda: view(1, [claim(1, claimed_at=ago(0.5))]), "is not known yet"),
     "a repeat that is held back": (
         lambda: view(1, [claim(1)], accounts={"hotel": account(hold=held())}),
         "is repeated after the back-off",
