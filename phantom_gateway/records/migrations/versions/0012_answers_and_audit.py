@@ -5,8 +5,8 @@ from alembic import op
 
 from phantom_gateway.records import tables
 
-revision = "0021"
-down_revision = "0020"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
