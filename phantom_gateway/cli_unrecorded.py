@@ -47,7 +47,7 @@ def adopt(group: str, config: ConfigOption = None, user: UserOption = None) -> N
             there = sum(member.terminate_sent_at is None for member in instances.of_group(connection, row.id))
             desired = max(row.desired, there + len(found))
             values = {"desired": desired, "maximum": max(row.maximum, desired), "last_scaled_at": clock.now()}
-            groups.change(connection, row.id, values)
+            groups.change(connection, row.id, values, clock.now())
             unrecorded.keep(connection, found)
             on_record(connection, "adopt", group, f"machines={len(found)} desired={desired}")
             return len(found), desired

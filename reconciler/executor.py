@@ -199,7 +199,7 @@ class Executor:
             log.warning("machine.not_terminated", extra=extra | {"reason": frozen})
             outcome.retry(CALL_RETRY_S)
             return False
-        if not self._lease.may_act(view.group.uid):
+        if not self._lease.may_act(uid):
             log.warning("lease.lost", extra=extra)
             return False
         try:

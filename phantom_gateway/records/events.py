@@ -100,6 +100,10 @@ _INSERT = Prepared(
         ).where(groups.c.id == sa.bindparam("group_id")),
     )
 )
+_ORDER_LOCK = sa.literal_column("1885828726", sa.Integer)
+"""Names the lock under which events are written to a PostgreSQL database ("pgev")."""
+
+_IN_ORDER = Prepared(sa.select(sa.func.pg_advisory_xact_lock(_ORDER_LOCK, sa.literal_column("0", sa.Integer))))
 _NEWEST = Prepared(sa.select(sa.func.max(events.c.id)))
 _AFTER = sa.and_(
     events.c.user_id == sa.bindparam("user_id"),
@@ -141,7 +145,14 @@ def activity(
 
 
 def add(connection: sa.Connection, group_id: int, changes: Sequence[Change], now: datetime) -> None:
-    """Nothing; those who watch hear of these *changes* to the group, which still exists."""
+    """
+    Nothing; those who watch hear of these *changes* to the group, which still exists.
+
+    Streams go by ids, so ids have to appear in their order: with several writers, each waits here for the one before it
+    to commit. On SQLite one transaction writes at a time anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        _IN_ORDER.rows(connection, {})
     for first in range(0, len(changes), CHANGES_MAX):
         part = list(changes[first : first + CHANGES_MAX])
         _INSERT.run(connection, {"group_id": group_id, "changes": part, "now": now})
