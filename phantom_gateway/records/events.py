@@ -103,7 +103,7 @@ _INSERT = Prepared(
 _ORDER_LOCK = sa.literal_column("1885828726", sa.Integer)
 """Names the lock under which events are written to a PostgreSQL database ("pgev")."""
 
-_IN_ORDER = Prepared(sa.select(sa.func.pg_advisory_xact_lock(_ORDER_LOCK, sa.literal_column("0", sa.Integer))))
+_LOCK_ORDER = Prepared(sa.select(sa.func.pg_advisory_xact_lock(_ORDER_LOCK, sa.literal_column("0", sa.Integer))))
 _NEWEST = Prepared(sa.select(sa.func.max(events.c.id)))
 _AFTER = sa.and_(
     events.c.user_id == sa.bindparam("user_id"),
@@ -152,7 +152,7 @@ def add(connection: sa.Connection, group_id: int, changes: Sequence[Change], now
     to commit. On SQLite one transaction writes at a time anyway.
     """
     if connection.dialect.name == "postgresql":
-        _IN_ORDER.rows(connection, {})
+        _LOCK_ORDER.rows(connection, {})
     for first in range(0, len(changes), CHANGES_MAX):
         part = list(changes[first : first + CHANGES_MAX])
         _INSERT.run(connection, {"group_id": group_id, "changes": part, "now": now})
