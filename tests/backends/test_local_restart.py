@@ -87,7 +87,10 @@ async def test_death_while_no_gateway_ran_is_found_and_cleaned_up(world):
     """A machine killed between two gateways is shown dead by the first sweep, and its children are gone."""
     [machine_id] = await world.other_gateway("tree")
     await until(lambda: len(world.processes(machine_id)) >= 4)
-    os.kill(world.first_process(machine_id), signal.SIGKILL)
+    first = world.first_process(machine_id)
+    os.kill(first, signal.SIGKILL)
+    # On a busy machine the process may not have got its signal yet.
+    await until(lambda: first not in {stat.pid for stat in world.processes(machine_id)})
 
     [dead] = (await world.open().sweep()).machines
 
