@@ -1,8 +1,10 @@
 """
 What every cloud promises, as tests: a kind's own test file inherits them and supplies the fixture ``site``.
 
-Owns: the promises of :class:`backends.cloud.Cloud`. Does not own: how a kind is set up. A promise that a kind does not
-make is set to None by its test file, which says why; a hand that a kind does not have skips its test.
+Owns: the promises of :class:`backends.cloud.Cloud`. Does not own: how a kind is set up. ``CloudContract`` is what all
+promise. A promise that takes something a kind may not have stands in a class of its own beside it, which a kind's test
+file inherits too where it applies; a promise that a kind does not make is set to None by its test file, which says why.
+Nothing is skipped.
 """
 
 import asyncio
@@ -53,42 +55,31 @@ def living(sweep: Sweep) -> set[str]:
 
 
 class Site:
-    """A cloud under test, and the hands behind it. *wait_s* is how long its machines may take to change."""
+    """A cloud under test. *wait_s* is how long its machines may take to change."""
 
     wait_s = WAIT_S
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
 
-    async def reopen(self) -> None:
-        """Nothing; ``cloud`` is another one over the same place, as after a restart."""
-        pytest.skip("it lives in this process alone")
 
-    async def leave_room(self, count: int) -> None:  # noqa: ARG002 - for those that have a hand
-        """Nothing; *count* more machines fit."""
-        pytest.skip("nothing limits it")
-
-    async def user_data(self, machine_id: str) -> bytes:  # noqa: ARG002 - for those that have a hand
-        """What the machine was told."""
-        pytest.skip("it keeps no user data")
-
-    async def go_dark(self) -> None:
-        """Nothing; nobody answers any more."""
-        pytest.skip("it is not at the other end of a wire")
-
-
-class CloudContract:
-    """The suite. *spec* is something that the cloud under test can launch."""
+class Promises:
+    """What every part of the suite has: *spec*, which the cloud under test can launch, and *bad_spec*, which not."""
 
     spec = LaunchSpec("hello-phantom.gz", "m1.small")
     bad_spec = LaunchSpec("no-such-image", "m1.small")
-    lists_the_dead = True
-    denies_by_id = True
 
     @pytest.fixture
     def cloud(self, site):
         """The cloud of the site."""
         return site.cloud
+
+
+class CloudContract(Promises):
+    """What every cloud promises."""
+
+    lists_the_dead = True
+    denies_by_id = True
 
     async def test_new_cloud_shows_a_complete_and_empty_sweep(self, cloud):
         """A cloud without machines says so, and means it."""
@@ -193,6 +184,79 @@ class CloudContract:
             return True
         return set(shown) == machine_ids and set(shown.values()) == {MachineState.TERMINATED}
 
+    async def test_what_cannot_be_launched_is_refused_in_words(self, cloud):
+        """An image that does not exist is the launch's own fault, and the text names it."""
+        with pytest.raises(Refused, match=self.bad_spec.image_id):
+            await cloud.launch(self.bad_spec, 1, TOKEN_A, mark(TOKEN_A))
+
+        assert living(await cloud.sweep()) == set()
+
+    async def test_token_of_a_dead_machine_launches_nothing(self, cloud):
+        """While a dead machine is listed, its token returns it, dead, and makes no other."""
+        launched = await cloud.launch(self.spec, 1, TOKEN_A, mark(TOKEN_A))
+        await cloud.terminate([launched[0].machine_id])
+        await sweep_until(cloud, all_in(MachineState.TERMINATED))
+
+        again = await cloud.launch(self.spec, 1, TOKEN_A, mark(TOKEN_A))
+
+        assert [(m.machine_id, m.state) for m in again] == [(launched[0].machine_id, MachineState.TERMINATED)]
+
+    async def test_nothing_is_announced_while_nothing_changes(self, cloud):
+        """After a sweep that saw everything, a wait for a change lasts."""
+        await cloud.launch(self.spec, 1, TOKEN_A, mark(TOKEN_A))
+        await cloud.sweep()
+
+        waiting = asyncio.ensure_future(cloud.wait_for_change())
+        if not cloud.traits.announces_changes:
+            await cloud.launch(self.spec, 1, TOKEN_B, mark(TOKEN_B))
+        done, _ = await asyncio.wait([waiting], timeout=0.05)
+        waiting.cancel()
+
+        assert not done
+
+    async def test_probe_says_what_there_is(self, cloud):
+        """A cloud that works answers its probe without findings and offers the image of this suite."""
+        probe = await cloud.probe()
+
+        assert probe.reachable
+        assert self.spec.image_id in probe.images
+        assert [finding for finding in probe.findings if "'absent'" not in finding] == []
+
+    def test_suite_holds_it_to_what_its_traits_say(self, cloud):
+        """A cloud that says that it announces changes is tested for it, and no other is."""
+        assert isinstance(self, AnnouncedContract) == cloud.traits.announces_changes
+
+
+class AnnouncedContract(Promises):
+    """Of clouds whose traits say that they announce changes."""
+
+    async def test_change_between_two_waits_is_not_lost(self, cloud):
+        """A launch that nobody waited for is still announced to who waits next."""
+        await cloud.sweep()
+        await cloud.launch(self.spec, 1, TOKEN_A, mark(TOKEN_A))
+
+        async with asyncio.timeout(WAIT_S):
+            await cloud.wait_for_change()
+
+
+class RestartContract(Promises):
+    """Of clouds that outlive a gateway: ``await site.reopen()`` makes ``site.cloud`` another over the same place."""
+
+    async def test_machines_are_found_again_after_a_restart(self, cloud, site):
+        """Another gateway process over the same place sees the same machines, as ours, and can end them."""
+        launched = await cloud.launch(self.spec, 2, TOKEN_A, mark(TOKEN_A))
+        await site.reopen()
+
+        sweep = await site.cloud.sweep()
+        assert {m.machine_id: m.mark for m in sweep.machines} == {m.machine_id: mark(TOKEN_A) for m in launched}
+        assert sorted(m.index for m in sweep.machines) == [0, 1]
+        await site.cloud.terminate([machine.machine_id for machine in launched])
+        await sweep_until(site.cloud, lambda sweep: living(sweep) == set(), site.wait_s)
+
+
+class RoomContract(Promises):
+    """Of clouds that can be full: after ``await site.leave_room(count)``, *count* more machines fit."""
+
     async def test_fewer_than_asked_is_an_answer(self, site):
         """A cloud with room for two of three launches two, or says that it has no room for three."""
         await site.leave_room(2)
@@ -217,21 +281,9 @@ class CloudContract:
 
         await sweep_until(cloud, lambda sweep: living(sweep) == set(), site.wait_s)
 
-    async def test_what_cannot_be_launched_is_refused_in_words(self, cloud):
-        """An image that does not exist is the launch's own fault, and the text names it."""
-        with pytest.raises(Refused, match=self.bad_spec.image_id):
-            await cloud.launch(self.bad_spec, 1, TOKEN_A, mark(TOKEN_A))
 
-        assert living(await cloud.sweep()) == set()
-
-    async def test_a_cloud_that_does_not_answer_is_unreachable(self, cloud, site):
-        """Neither verb makes an answer up, and nothing was launched for certain."""
-        await site.go_dark()
-
-        for call in (cloud.sweep(), cloud.launch(self.spec, 1, TOKEN_A, mark(TOKEN_A)), cloud.terminate(["i-1"])):
-            with pytest.raises(Unreachable):
-                await call
-        assert not (await cloud.probe()).reachable
+class ToldContract(Promises):
+    """Of clouds that keep user data: ``await site.user_data(machine_id)`` is what the machine was told."""
 
     async def test_user_data_reaches_the_machine(self, cloud, site):
         """Octet by octet, whatever it is."""
@@ -242,54 +294,15 @@ class CloudContract:
 
         assert await site.user_data(machine.machine_id) == told
 
-    async def test_machines_are_found_again_after_a_restart(self, cloud, site):
-        """Another gateway process over the same place sees the same machines, as ours, and can end them."""
-        launched = await cloud.launch(self.spec, 2, TOKEN_A, mark(TOKEN_A))
-        await site.reopen()
 
-        sweep = await site.cloud.sweep()
-        assert {m.machine_id: m.mark for m in sweep.machines} == {m.machine_id: mark(TOKEN_A) for m in launched}
-        assert sorted(m.index for m in sweep.machines) == [0, 1]
-        await site.cloud.terminate([machine.machine_id for machine in launched])
-        await sweep_until(site.cloud, lambda sweep: living(sweep) == set(), site.wait_s)
+class FarContract(Promises):
+    """Of clouds that may not answer: after ``await site.go_dark()``, nobody does."""
 
-    async def test_token_of_a_dead_machine_launches_nothing(self, cloud):
-        """While a dead machine is listed, its token returns it, dead, and makes no other."""
-        launched = await cloud.launch(self.spec, 1, TOKEN_A, mark(TOKEN_A))
-        await cloud.terminate([launched[0].machine_id])
-        await sweep_until(cloud, all_in(MachineState.TERMINATED))
+    async def test_a_cloud_that_does_not_answer_is_unreachable(self, cloud, site):
+        """Neither verb makes an answer up, and nothing was launched for certain."""
+        await site.go_dark()
 
-        again = await cloud.launch(self.spec, 1, TOKEN_A, mark(TOKEN_A))
-
-        assert [(m.machine_id, m.state) for m in again] == [(launched[0].machine_id, MachineState.TERMINATED)]
-
-    async def test_change_between_two_waits_is_not_lost(self, cloud):
-        """A launch that nobody waited for is still announced to who waits next, where changes are announced."""
-        if not cloud.traits.announces_changes:
-            pytest.skip("it announces nothing, and its traits say so")
-        await cloud.sweep()
-        await cloud.launch(self.spec, 1, TOKEN_A, mark(TOKEN_A))
-
-        async with asyncio.timeout(WAIT_S):
-            await cloud.wait_for_change()
-
-    async def test_nothing_is_announced_while_nothing_changes(self, cloud):
-        """After a sweep that saw everything, a wait for a change lasts."""
-        await cloud.launch(self.spec, 1, TOKEN_A, mark(TOKEN_A))
-        await cloud.sweep()
-
-        waiting = asyncio.ensure_future(cloud.wait_for_change())
-        if not cloud.traits.announces_changes:
-            await cloud.launch(self.spec, 1, TOKEN_B, mark(TOKEN_B))
-        done, _ = await asyncio.wait([waiting], timeout=0.05)
-        waiting.cancel()
-
-        assert not done
-
-    async def test_probe_says_what_there_is(self, cloud):
-        """A cloud that works answers its probe without findings and offers the image of this suite."""
-        probe = await cloud.probe()
-
-        assert probe.reachable
-        assert self.spec.image_id in probe.images
-        assert [finding for finding in probe.findings if "'absent'" not in finding] == []
+        for call in (cloud.sweep(), cloud.launch(self.spec, 1, TOKEN_A, mark(TOKEN_A)), cloud.terminate(["i-1"])):
+            with pytest.raises(Unreachable):
+                await call
+        assert not (await cloud.probe()).reachable

@@ -8,7 +8,17 @@ import pytest
 from backends.cloud import LaunchSpec
 from backends.ec2 import Ec2Cloud, Ec2Credentials, Ec2Settings, Tagging
 from backends.errors import Refused
-from tests.backends.contract import GATEWAY, TOKEN_A, CloudContract, Site, mark
+from tests.backends.contract import (
+    GATEWAY,
+    TOKEN_A,
+    CloudContract,
+    FarContract,
+    RestartContract,
+    RoomContract,
+    Site,
+    ToldContract,
+    mark,
+)
 from tests.backends.ec2_endpoint import KEY, SECRET
 from tests.fake_ec2.endpoint import Endpoint
 from tests.fake_ec2.faults import FaultPlan
@@ -31,12 +41,12 @@ class EndpointSite(Site):
         return Ec2Cloud("hotel", settings, Ec2Credentials(KEY, SECRET), GATEWAY, clock=lambda: datetime.now(UTC))
 
     async def reopen(self) -> None:
-        """See the site."""
+        """See the suite."""
         await self.cloud.close()
         self.cloud = self._opened()
 
     async def leave_room(self, count: int) -> None:
-        """See the site."""
+        """See the suite."""
         self._world.knobs = self._world.knobs.changed({"capacity": count})
 
     async def user_data(self, machine_id: str) -> bytes:
@@ -44,7 +54,7 @@ class EndpointSite(Site):
         return base64.b64decode(self._world.machines[machine_id].order.user_data)
 
     async def go_dark(self) -> None:
-        """See the site."""
+        """See the suite."""
         await self._served.go_dark()
 
 
@@ -59,7 +69,7 @@ async def site(request):
 
 
 @pytest.mark.parametrize("site", ["launch", "after"], indirect=True)
-class TestEc2Contract(CloudContract):
+class TestEc2Contract(CloudContract, RestartContract, RoomContract, ToldContract, FarContract):
     """The promises. EC2 refuses a token with another count or of the dead: see below."""
 
     spec = LaunchSpec("ami-00000000000000001", "m1.small")

@@ -1,6 +1,7 @@
 """An account's whole life against real moto servers, and what of every cloud's contract moto can keep."""
 
 import base64
+import contextlib
 import dataclasses
 from datetime import UTC, datetime
 
@@ -9,7 +10,7 @@ import pytest
 
 from backends.cloud import BlockDevice, LaunchSpec, MachineState, Mark, token_for
 from tests.backends.contract import GATEWAY as CONTRACT_GATEWAY
-from tests.backends.contract import CloudContract, Site
+from tests.backends.contract import CloudContract, RestartContract, Site, ToldContract
 from tests.backends.ec2_endpoint import GATEWAY, GROUP, MARK, SPEC, TOKEN, cloud_at
 from tests.backends.moto_cloud import moto, reset
 
@@ -32,9 +33,14 @@ def urls(servers):
 class MotoSite(Site):
     """A real moto server, and the unmodified SDK beside us."""
 
-    def __init__(self, cloud, url: str) -> None:
+    def __init__(self, cloud, url: str, stack: contextlib.AsyncExitStack) -> None:
         super().__init__(cloud)
-        self._url = url
+        self._url, self._stack = url, stack
+
+    async def reopen(self) -> None:
+        """See the suite."""
+        await self.cloud.close()
+        self.cloud = await self._stack.enter_async_context(account_at(self._url))
 
     async def user_data(self, machine_id: str) -> bytes:
         """What DescribeInstanceAttribute says."""
@@ -45,8 +51,13 @@ class MotoSite(Site):
 @pytest.fixture
 async def site(urls):
     """An account for the suite of promises."""
-    async with cloud_at(urls[0], CONTRACT_GATEWAY, partial_launches=False) as cloud:
-        yield MotoSite(cloud, urls[0])
+    async with contextlib.AsyncExitStack() as stack:
+        yield MotoSite(await stack.enter_async_context(account_at(urls[0])), urls[0], stack)
+
+
+def account_at(url: str):
+    """The account of the suite's gateway."""
+    return cloud_at(url, CONTRACT_GATEWAY, partial_launches=False)
 
 
 def boto(url: str):
@@ -56,7 +67,7 @@ def boto(url: str):
     )
 
 
-class TestEc2OverMoto(CloudContract):
+class TestEc2OverMoto(CloudContract, RestartContract, ToldContract):
     """The promises, without those that need a token which is honoured, or images that are checked."""
 
     spec = SPEC

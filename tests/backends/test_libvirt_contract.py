@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from backends.cloud import LaunchSpec
-from tests.backends.contract import GATEWAY, CloudContract, Site
+from tests.backends.contract import GATEWAY, CloudContract, RestartContract, RoomContract, Site, ToldContract
 
 libvirt = pytest.importorskip("libvirt", reason="libvirt-python is not installed (make setup-vms)")
 
@@ -27,12 +27,12 @@ class DriverSite(Site):
         return LibvirtCloud("spare", settings, images, self._directory, GATEWAY, clock=lambda: datetime.now(UTC))
 
     async def reopen(self) -> None:
-        """See the site."""
+        """See the suite."""
         await self.cloud.close()
         self.cloud = self._opened(20)
 
     async def leave_room(self, count: int) -> None:
-        """See the site: by the operator's own limit."""
+        """See the suite: by the operator's own limit."""
         await self.cloud.close()
         self.cloud = self._opened(count)
 
@@ -58,7 +58,7 @@ class DriverSite(Site):
         self._held.close()
 
 
-class TestLibvirtContract(CloudContract):
+class TestLibvirtContract(CloudContract, RestartContract, RoomContract, ToldContract):
     """The promises. The test driver's domains have no network, and so no addresses."""
 
     spec = LaunchSpec("debian", "m1.tiny")

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends.contract import GATEWAY, CloudContract, Site
+from tests.backends.contract import (
+    GATEWAY,
+    AnnouncedContract,
+    CloudContract,
+    RestartContract,
+    RoomContract,
+    Site,
+    ToldContract,
+)
 from tests.backends.local_world import LocalWorld
 
 
@@ -17,9 +25,14 @@ class LocalSite(Site):
         super().__init__(world.open(terminate_grace_s=1.0))
 
     async def reopen(self) -> None:
-        """See the site."""
+        """See the suite."""
         await self.cloud.close()
         self.cloud = self._world.open(terminate_grace_s=1.0)
+
+    async def leave_room(self, count: int) -> None:
+        """See the suite: by the operator's own limit."""
+        await self.cloud.close()
+        self.cloud = self._world.open(terminate_grace_s=1.0, vms_max=count)
 
     async def user_data(self, machine_id: str) -> bytes:
         """The file that the machine finds."""
@@ -27,7 +40,7 @@ class LocalSite(Site):
         return file.read_bytes()
 
 
-class TestLocalCloud(CloudContract):
+class TestLocalCloud(CloudContract, AnnouncedContract, RestartContract, RoomContract, ToldContract):
     """Local machines keep every promise of a cloud."""
 
     @pytest.fixture

@@ -7,7 +7,16 @@ import pytest
 
 from backends.cloud import LaunchSpec
 from backends.openstack import Login
-from tests.backends.contract import TOKEN_A, CloudContract, Site, mark
+from tests.backends.contract import (
+    TOKEN_A,
+    CloudContract,
+    FarContract,
+    RestartContract,
+    RoomContract,
+    Site,
+    ToldContract,
+    mark,
+)
 from tests.backends.openstack_project import cloud_of
 from tests.fake_ec2.serving import Served
 from tests.fake_openstack.endpoint import PASSWORD, PROJECT, USER, Endpoint
@@ -23,12 +32,12 @@ class ProjectSite(Site):
         super().__init__(cloud_of(self._login))
 
     async def reopen(self) -> None:
-        """See the site."""
+        """See the suite."""
         await self.cloud.close()
         self.cloud = cloud_of(self._login)
 
     async def leave_room(self, count: int) -> None:
-        """See the site: hosts are full, which Nova finds out after it took the order."""
+        """See the suite: hosts are full, which Nova finds out after it took the order."""
         self._world.hosts_max = count
 
     async def user_data(self, machine_id: str) -> bytes:
@@ -38,11 +47,11 @@ class ProjectSite(Site):
         return base64.b64decode(ordered["user_data"])
 
     async def go_dark(self) -> None:
-        """See the site."""
+        """See the suite."""
         await self._served.go_dark()
 
 
-class TestOpenStackContract(CloudContract):
+class TestOpenStackContract(CloudContract, RestartContract, RoomContract, ToldContract, FarContract):
     """The promises. Nova's servers are gone as soon as they are deleted."""
 
     spec = LaunchSpec("tiny", "m1.tiny")

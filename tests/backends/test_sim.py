@@ -10,7 +10,7 @@ from backends.cloud import CloudTraits, LaunchSpec, MachineState, Mark
 from backends.errors import Ambiguous, NoCapacity, Refused, Throttled, Unreachable
 from backends.sim import Habits, SimCloud
 from backends.sim_faults import POSSIBLE, Fault, Faults, Verb
-from tests.backends.contract import CloudContract, Site, mark
+from tests.backends.contract import AnnouncedContract, CloudContract, FarContract, RoomContract, Site, mark
 from tests.backends.local_world import Clock
 
 SPEC = LaunchSpec("image", "m1.small")
@@ -31,13 +31,27 @@ class VirtualTime(Clock):
         await asyncio.sleep(0)
 
 
-class TestSimCloud(CloudContract):
-    """The simulated cloud keeps every promise of a cloud."""
+class SimSite(Site):
+    """A simulated cloud, and its knobs."""
+
+    cloud: SimCloud
+
+    async def leave_room(self, count: int) -> None:
+        """See the suite."""
+        self.cloud.capacity = count
+
+    async def go_dark(self) -> None:
+        """See the suite."""
+        self.cloud.faults.outage = True
+
+
+class TestSimCloud(CloudContract, AnnouncedContract, RoomContract, FarContract):
+    """The simulated cloud keeps every promise of a cloud that lives in one process, and tells its machines nothing."""
 
     @pytest.fixture
     def site(self):
         """A simulated cloud where nothing goes wrong."""
-        return Site(sim(habits=Habits(images=IMAGES)))
+        return SimSite(sim(habits=Habits(images=IMAGES)))
 
 
 def sim(**knobs) -> SimCloud:
