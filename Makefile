@@ -79,7 +79,7 @@ test-vms: $(VENV)/installed-tests ## Real VMs through libvirt: two booted, one k
 	@$(BIN)/python -m pytest -q -s tests/vms tests/backends/test_libvirt_contract.py
 
 setup-openstack: ## Install a real OpenStack control plane from Debian's packages, as root (about four minutes)
-	@tests/real_openstack/install.sh
+	@tests/real_openstack/install.sh $(CURDIR)/.venv-ec2-api
 
 test-openstack: $(VENV)/installed-tests $(CLIENTS)/installed ## The tests on a real OpenStack control plane, on loopback
 	@$(BIN)/python -m tests.real_openstack.control_plane
@@ -95,4 +95,4 @@ metrics: $(VENV)/installed ## Write docs/metrics.md anew from the table of metri
 	@$(BIN)/python -m phantom_gateway.metrics > docs/metrics.md
 
 clean: ## Remove environments and caches; never the state of a gateway
-	rm -rf $(VENV) $(CLIENTS) .venv-bench .vms build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS) .venv-bench .venv-ec2-api .vms build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

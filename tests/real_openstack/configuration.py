@@ -1,8 +1,9 @@
 """
 The configuration of a control plane on loopback, all of it below one directory, on ports that were free.
 
-Owns: the files of keystone, glance, placement, nova and neutron (Debian 12: "Zed"). Does not own: starting anything.
-Nova has its fake driver: servers are records, and everything above them is real.
+Owns: the files of keystone, glance, placement, nova, neutron and cinder (Debian 12: "Zed"), and of ec2-api in front of
+them. Does not own: starting anything. Nova has its fake driver: servers are records, and everything above them is real.
+Cinder has its API alone, which has no volumes to show: ec2-api asks for them at each look.
 """
 
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ class Plan:
     placement: int
     nova: int
     neutron: int
+    cinder: int
+    ec2: int
 
     @property
     def keystone_url(self) -> str:
@@ -42,7 +45,14 @@ class Plan:
             "placement": ("placement", f"http://127.0.0.1:{self.placement}"),
             "nova": ("compute", f"http://127.0.0.1:{self.nova}/v2.1"),
             "neutron": ("network", f"http://127.0.0.1:{self.neutron}"),
+            "cinder": ("volumev3", f"http://127.0.0.1:{self.cinder}/v3/%(project_id)s"),
+            "ec2-api": ("ec2", self.ec2_url),
         }
+
+    @property
+    def ec2_url(self) -> str:
+        """Where EC2 is spoken."""
+        return f"http://127.0.0.1:{self.ec2}/"
 
     def file(self, name: str) -> Path:
         """The configuration of one service."""
@@ -58,7 +68,10 @@ class Plan:
         return f"rabbit://guest:guest@127.0.0.1:{self.rabbit}//"
 
 
-DATABASES = ("keystone", "glance", "placement", "nova", "nova_api", "nova_cell0", "neutron")
+SERVERS_MAX = 50
+"""In one project, by Nova's default quota here."""
+
+DATABASES = ("keystone", "glance", "placement", "nova", "nova_api", "nova_cell0", "neutron", "cinder", "ec2api")
 
 
 def write(plan: Plan) -> None:
@@ -98,6 +111,49 @@ def _files(plan: Plan) -> dict[str, Sections]:
         },
         "nova": _nova(plan),
         "neutron": _neutron(plan),
+        "cinder": {
+            "DEFAULT": {
+                "osapi_volume_listen": "127.0.0.1",
+                "osapi_volume_listen_port": plan.cinder,
+                "osapi_volume_workers": 1,
+                "auth_strategy": "keystone",
+                "api_paste_config": "/etc/cinder/api-paste.ini",
+                "transport_url": plan.transport,
+                "state_path": plan.directory / "cinder",
+            },
+            "database": {"connection": plan.database("cinder")},
+            "oslo_concurrency": {"lock_path": plan.directory / "cinder"},
+            "keystone_authtoken": _checks_tokens(plan, "cinder"),
+        },
+        "ec2-api": {
+            "DEFAULT": {
+                "ec2api_listen": "127.0.0.1",
+                "ec2api_listen_port": plan.ec2,
+                "ec2api_workers": 1,
+                "api_paste_config": plan.file("ec2-pipeline"),
+                "keystone_ec2_tokens_url": f"{plan.keystone_url}/ec2tokens",
+                # The image's default network will do: no VPC is made for anybody.
+                "disable_ec2_classic": "false",
+                "state_path": plan.directory / "ec2-api",
+            },
+            "database": {"connection": plan.database("ec2api")},
+            "oslo_concurrency": {"lock_path": plan.directory / "ec2-api"},
+            "keystone_authtoken": _checks_tokens(plan, "ec2-api"),
+        },
+        "ec2-pipeline": _ec2_pipeline(),
+    }
+
+
+def _ec2_pipeline() -> Sections:
+    """What a request to ec2-api passes through, in PasteDeploy's words; the wheel comes without this file."""
+    stages = {"faults": "FaultWrapper", "log": "RequestLogging", "login": "EC2KeystoneAuth", "request": "Requestify"}
+    filters = {
+        f"filter:{name}": {"paste.filter_factory": f"ec2api.api:{stage}.factory"} for name, stage in stages.items()
+    }
+    return {
+        "pipeline:ec2api": {"pipeline": " ".join([*stages, "run"])},
+        **filters,
+        "app:run": {"paste.app_factory": "ec2api.api:Executor.factory"},
     }
 
 
@@ -120,7 +176,7 @@ def _nova(plan: Plan) -> Sections:
         "database": {"connection": plan.database("nova")},
         "conductor": {"workers": 1},
         "scheduler": {"workers": 1, "discover_hosts_in_cells_interval": 3},
-        "quota": {"instances": 50, "cores": -1, "ram": -1},
+        "quota": {"instances": SERVERS_MAX, "cores": -1, "ram": -1},
         "vnc": {"enabled": "false"},
         "spice": {"enabled": "false"},
         "oslo_concurrency": {"lock_path": state},
@@ -140,7 +196,8 @@ def _neutron(plan: Plan) -> Sections:
             "bind_host": "127.0.0.1",
             "bind_port": plan.neutron,
             "core_plugin": "ml2",
-            "service_plugins": "",
+            # ec2-api asks for routers and floating addresses, of which there are none.
+            "service_plugins": "router",
             "api_workers": 1,
             "rpc_workers": 1,
             "rpc_state_report_workers": 0,

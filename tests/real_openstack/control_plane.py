@@ -21,8 +21,13 @@ from tests.real_openstack.services import Services, free_ports
 
 NEEDED = (
     "mariadbd", "mysql_install_db", "epmd", "keystone-manage", "glance-api", "placement-api", "nova-api",
-    "nova-compute", "neutron-server", "neutron-linuxbridge-agent", "uwsgi_python3",
+    "nova-compute", "neutron-server", "neutron-linuxbridge-agent", "cinder-api", "uwsgi_python3",
 )  # fmt: skip
+
+EC2_API = Path(__file__).parents[2] / ".venv-ec2-api" / "bin"
+"""The programs of an environment of its own, which sees Debian's packages: ec2-api shares their libraries."""
+
+EC2_API_PROGRAM = Path(__file__).parent / "ec2_api.py"
 
 UWSGI = (
     *("uwsgi_python3", "--plugins", "python3", "--master", "--lazy-apps", "--die-on-term", "--enable-threads"),
@@ -35,7 +40,7 @@ UWSGI = (
 @contextlib.contextmanager
 def control_plane(directory: Path) -> Iterator[Plan]:
     """Where the control plane is; afterwards none of its processes is left."""
-    plan = Plan(directory, *free_ports(9))
+    plan = Plan(directory, *free_ports(11))
     services = Services(directory)
     try:
         _bring_up(plan, services)
@@ -45,7 +50,7 @@ def control_plane(directory: Path) -> Iterator[Plan]:
 
 
 def _bring_up(plan: Plan, services: Services) -> None:
-    for name in ("images", "nova/instances", "neutron", "fernet", "credentials"):
+    for name in ("images", "nova/instances", "neutron", "cinder", "ec2-api", "fernet", "credentials"):
         (plan.directory / name).mkdir(parents=True)
     write(plan)
     _start_rabbit(plan, services)
@@ -62,6 +67,7 @@ def _bring_up(plan: Plan, services: Services) -> None:
     for name in ("nova-conductor", "nova-scheduler", "nova-api"):
         services.start(name, [name, "--config-file", str(plan.file("nova"))])
     services.start("neutron-server", ["neutron-server", "--config-file", str(plan.file("neutron"))])
+    services.start("cinder-api", ["cinder-api", "--config-file", str(plan.file("cinder"))])
     services.await_port("nova-api", plan.nova)
     services.start("nova-compute", ["nova-compute", "--config-file", str(plan.file("nova"))])
     services.await_port("neutron-server", plan.neutron)
@@ -69,6 +75,10 @@ def _bring_up(plan: Plan, services: Services) -> None:
     services.start(agent, [agent, "--config-file", str(plan.file("neutron"))])
     services.await_port("glance", plan.glance)
     services.await_port("placement", plan.placement)
+    services.await_port("cinder-api", plan.cinder)
+    configured = ("--config-file", str(plan.file("ec2-api")))
+    services.start("ec2-api", [str(EC2_API / "python"), str(EC2_API_PROGRAM), *configured])
+    services.await_port("ec2-api", plan.ec2)
     admin.add_things()
     services.until("nova-compute", admin.has_hypervisor, "Nova to have a host")
     services.until(agent, admin.has_agent, "Neutron to have an agent")
@@ -135,6 +145,8 @@ def _make_schemas(plan: Plan, services: Services) -> None:
         ("nova-manage", "--config-file", nova, "db", "sync"),
         ("nova-manage", "--config-file", nova, "cell_v2", "create_cell", "--name", "one"),
         ("neutron-db-manage", "--config-file", str(plan.file("neutron")), "upgrade", "heads"),
+        ("cinder-manage", "--config-file", str(plan.file("cinder")), "db", "sync"),
+        (str(EC2_API / "ec2-api-manage"), "--config-file", str(plan.file("ec2-api")), "db_sync"),
     )
     for command in commands:
         services.run("schemas", *command)
@@ -157,7 +169,7 @@ def main() -> int:
     parser.add_argument("tests", nargs="*", default=["tests/real_openstack", "tests/clients/test_four_clouds.py"])
     arguments = parser.parse_args()
     os.environ["PATH"] = os.pathsep.join((os.environ["PATH"], "/usr/sbin"))
-    missing = [name for name in NEEDED if shutil.which(name) is None]
+    missing = [name for name in (*NEEDED, str(EC2_API / "ec2-api")) if shutil.which(name) is None]
     if missing:
         print(f"skipped: {', '.join(missing)} not installed; as root: make setup-openstack")
         return 0
@@ -166,7 +178,14 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="phantom-openstack-", ignore_cleanup_errors=True) as name,
         control_plane(Path(name)) as plan,
     ):
-        environ = {**os.environ, "PHANTOM_TEST_OPENSTACK": plan.keystone_url}
+        access_key_id, secret = Admin(plan).ec2_key()
+        environ = {
+            **os.environ,
+            "PHANTOM_TEST_OPENSTACK": plan.keystone_url,
+            "PHANTOM_TEST_EC2_API": plan.ec2_url,
+            "PHANTOM_TEST_EC2_API_KEY": access_key_id,
+            "PHANTOM_TEST_EC2_API_SECRET": secret,
+        }
         return subprocess.run(command, env=environ, check=False).returncode
 
 

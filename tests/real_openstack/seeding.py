@@ -1,7 +1,7 @@
 """
 What a new OpenStack needs before servers can be launched: service users, endpoints, an image, flavors, a network.
 
-Owns: asking for those, over HTTP. Does not own: the services.
+Owns: asking for those, over HTTP, and what tests ask past the gateway. Does not own: the services.
 """
 
 from typing import Any
@@ -14,22 +14,24 @@ ADMIN = "admin"
 TIMEOUT_S = 60.0
 
 
-class Admin:
-    """The administrator, logged in."""
+class LoggedIn:
+    """The administrator, logged in to Keystone at *keystone_url*."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, keystone_url: str) -> None:
+        self._keystone_url = keystone_url
         user: dict[str, Any] = {"name": ADMIN, "domain": {"id": "default"}, "password": ADMIN}
         scope: dict[str, Any] = {"project": {"name": ADMIN, "domain": {"id": "default"}}}
         identity: dict[str, Any] = {"methods": ["password"], "password": {"user": user}}
         answer = requests.post(
-            f"{plan.keystone_url}/auth/tokens", json={"auth": {"identity": identity, "scope": scope}}, timeout=TIMEOUT_S
+            f"{keystone_url}/auth/tokens", json={"auth": {"identity": identity, "scope": scope}}, timeout=TIMEOUT_S
         )
         answer.raise_for_status()
+        self.token = answer.json()["token"]
+        self.project_id: str = self.token["project"]["id"]
         self._headers = {"X-Auth-Token": answer.headers["X-Subject-Token"]}
 
     def ask(self, method: str, url: str, **more: Any) -> Any:
-        """What is answered; None when it is nothing. Raises HTTPError."""
+        """What is answered; None when it is nothing. Raises AssertionError with the answer when it is an error."""
         headers = {**self._headers, **more.pop("headers", {})}
         answer = requests.request(method, url, headers=headers, timeout=TIMEOUT_S, **more)
         assert answer.status_code < 400, f"{method} {url}: {answer.status_code} {answer.text[:500]}"
@@ -37,7 +39,33 @@ class Admin:
 
     def keystone(self, method: str, path: str, **body: Any) -> Any:
         """What Keystone answers."""
-        return self.ask(method, f"{self._plan.keystone_url}/{path}", **({"json": body} if body else {}))
+        return self.ask(method, f"{self._keystone_url}/{path}", **({"json": body} if body else {}))
+
+    def nova(self, method: str, path: str, **body: Any) -> Any:
+        """What Nova answers, where the catalogue says it is."""
+        (service,) = (each for each in self.token["catalog"] if each["type"] == "compute")
+        return self.ask(method, f"{service['endpoints'][0]['url']}/{path}", **({"json": body} if body else {}))
+
+    def servers(self) -> dict[str, dict[str, str]]:
+        """The metadata of each server that is not being deleted, by the server's id."""
+        listed = self.nova("GET", "servers/detail")["servers"]
+        return {each["id"]: each["metadata"] for each in listed if each["OS-EXT-STS:task_state"] != "deleting"}
+
+    def delete(self, server_id: str) -> None:
+        """Nothing; the server is on its way out."""
+        self.nova("DELETE", f"servers/{server_id}")
+
+    def allow(self, servers: int) -> None:
+        """Nothing; the project may have as many servers."""
+        self.nova("PUT", f"os-quota-sets/{self.project_id}", quota_set={"instances": servers})
+
+
+class Admin(LoggedIn):
+    """The administrator of a control plane that is being brought up."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan.keystone_url)
+        self._plan = plan
 
     def add_services(self) -> None:
         """Nothing; each service has a user, and is in the catalogue."""
@@ -67,6 +95,12 @@ class Admin:
         made = self.ask("POST", f"{urls['neutron']}/v2.0/networks", json={"network": network})["network"]["id"]
         subnet = {"network_id": made, "ip_version": 4, "cidr": "10.99.0.0/16"}
         self.ask("POST", f"{urls['neutron']}/v2.0/subnets", json={"subnet": subnet})
+
+    def ec2_key(self) -> tuple[str, str]:
+        """A key of the administrator's for EC2: the access key id, and the secret."""
+        path = f"users/{self.token['user']['id']}/credentials/OS-EC2"
+        made = self.keystone("POST", path, tenant_id=self.project_id)["credential"]
+        return made["access"], made["secret"]
 
     def has_hypervisor(self) -> bool:
         """True once Nova has a host that servers can be placed on."""

@@ -1,5 +1,6 @@
 """What an OpenStack project promises as every cloud does, over a real control plane (Nova with its fake driver)."""
 
+import asyncio
 import contextlib
 
 import pytest
@@ -8,9 +9,21 @@ from backends.cloud import LaunchSpec
 from backends.errors import NoCapacity
 from backends.openstack import Login
 from backends.via_libcloud import Limits
-from tests.backends.contract import TOKEN_A, TOKEN_B, CloudContract, Site, living, mark, sweep_until
+from tests.backends.contract import (
+    TOKEN_A,
+    TOKEN_B,
+    CloudContract,
+    RestartContract,
+    RoomContract,
+    Site,
+    living,
+    mark,
+    sweep_until,
+)
 from tests.backends.openstack_project import cloud_of
+from tests.real_openstack.configuration import SERVERS_MAX
 from tests.real_openstack.conftest import SPEC
+from tests.real_openstack.seeding import LoggedIn
 
 PATIENCE_S = 60.0
 UNHURRIED = Limits(visible_after_s=0.0)
@@ -21,23 +34,28 @@ class RealSite(Site):
 
     wait_s = PATIENCE_S
 
-    def __init__(self, login: Login) -> None:
-        self._login = login
+    def __init__(self, login: Login, admin: LoggedIn) -> None:
+        self._login, self._admin = login, admin
         super().__init__(cloud_of(login, limits=UNHURRIED))
 
     async def reopen(self) -> None:
-        """See the site."""
+        """See the suite."""
         await self.cloud.close()
         self.cloud = cloud_of(self._login, limits=UNHURRIED)
 
+    async def leave_room(self, count: int) -> None:
+        """See the suite: by the project's quota."""
+        await asyncio.to_thread(self._admin.allow, len(await asyncio.to_thread(self._admin.servers)) + count)
+
     async def clear(self) -> None:
-        """Nothing; no server of the suite is left."""
+        """Nothing; no server of the suite is left, and there is room."""
+        await asyncio.to_thread(self._admin.allow, SERVERS_MAX)
         await self.cloud.terminate([machine.machine_id for machine in (await self.cloud.sweep()).machines])
         await sweep_until(self.cloud, lambda sweep: not sweep.machines, self.wait_s)
 
 
 @pytest.mark.timeout(180)
-class TestRealOpenStack(CloudContract):
+class TestRealOpenStack(CloudContract, RestartContract, RoomContract):
     """The promises, as the small OpenStack of the other tests keeps them."""
 
     spec = SPEC
@@ -47,9 +65,9 @@ class TestRealOpenStack(CloudContract):
     test_machines_get_addresses_of_their_own = None  # type: ignore[assignment]
 
     @pytest.fixture
-    async def site(self, login):
+    async def site(self, login, admin):
         """The admin's project."""
-        site = RealSite(login)
+        site = RealSite(login, admin)
         await site.clear()
         yield site
         with contextlib.suppress(TimeoutError):
