@@ -130,7 +130,8 @@ async def cloud_at(
     url: str, gateway_id: str = GATEWAY, *, clock: Callable[[], datetime] = lambda: NOW, **settings: Any
 ) -> AsyncIterator[Ec2Cloud]:
     """The cloud "hotel" at *url*; closed afterwards."""
-    chosen = Ec2Settings(url, **{"read_timeout_s": 5.0, **settings})
+    # moto lists its instance types in a second on an idle machine, and in seven on a busy one.
+    chosen = Ec2Settings(url, **{"read_timeout_s": 60.0, **settings})
     cloud = Ec2Cloud("hotel", chosen, Ec2Credentials(KEY, SECRET), gateway_id, clock=clock)
     try:
         yield cloud
