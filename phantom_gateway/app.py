@@ -167,16 +167,7 @@ async def serving(
         await accounts.refresh()
         await _join(shards, reconciler)
         async with asyncio.TaskGroup() as loops:
-            tasks = [
-                loops.create_task(reconciler.run()),
-                loops.create_task(_prune_forever(installation)),
-                loops.create_task(_forget_answers(installation)),
-                loops.create_task(_follow_accounts(accounts, reconciler.wake)),
-                *sensing.start(loops),
-                loops.create_task(streams.run()),
-                loops.create_task(_follow_freezes(installation, reconciler)),
-            ]
-            tasks += _keep(shards, reconciler, loops)
+            tasks = _start(loops, installation, reconciler, accounts, sensing, streams, shards)
             async with (
                 sensing.receiving() as sensor_port,
                 listening(app, config.server.host, config.server.port, _tls(config)) as port,
@@ -197,6 +188,28 @@ async def serving(
         for cloud in clouds.values():
             await cloud.close()
         installation.close()
+
+
+def _start(
+    loops: asyncio.TaskGroup,
+    installation: Installation,
+    reconciler: Reconciler,
+    accounts: GatewayAccounts,
+    sensing: Sensing,
+    streams: Streams,
+    shards: Shards | None,
+) -> list[asyncio.Task[None]]:
+    """Everything that goes on for as long as the gateway serves."""
+    return [
+        loops.create_task(reconciler.run()),
+        loops.create_task(_prune_forever(installation)),
+        loops.create_task(_forget_answers(installation)),
+        loops.create_task(_follow_accounts(accounts, reconciler.wake)),
+        *sensing.start(loops),
+        loops.create_task(streams.run()),
+        loops.create_task(_follow_freezes(installation, reconciler)),
+        *_keep(shards, reconciler, loops),
+    ]
 
 
 def _application(

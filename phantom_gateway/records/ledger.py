@@ -5,7 +5,6 @@ Owns: the state changes of instances and the activities that tell of them, each 
 decisions. API calls that end instances use :func:`begin_termination`, so that there is one way to write it down.
 """
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -13,29 +12,25 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backends.cloud import SUBNET_PREFIX, LaunchSpec, Machine, MachineState
-from phantom_gateway import chef, chef_keys
-from phantom_gateway.chef import CREDENTIALS_DEFAULT, ChefRun
+from backends.cloud import SUBNET_PREFIX, Machine, MachineState
 from phantom_gateway.config import Limits
 from phantom_gateway.group_clouds import clouds_of, drained, is_whole_truth, places_of
 from phantom_gateway.keyring import Keyring
-from phantom_gateway.launch_settings import launch_spec
-from phantom_gateway.phantom_tags import CHEF_CREDENTIAL, sensor_policy
+from phantom_gateway.phantom_tags import sensor_policy
 from phantom_gateway.records import (
     activities,
     audit,
-    chef_credentials,
     events,
     groups,
     instances,
     launch_configurations,
     tags,
 )
-from phantom_gateway.records.chef_credentials import ChefCredentials
 from phantom_gateway.records.events import Change
 from phantom_gateway.records.groups import GroupRow
 from phantom_gateway.records.instances import InstanceRow
 from phantom_gateway.records.launch_configurations import LaunchSpecRecord
+from phantom_gateway.records.launch_sources import LaunchSources
 from phantom_gateway.records.session import Database
 from phantom_gateway.records.tables import to_json
 from reconciler import causes
@@ -46,13 +41,9 @@ from reconciler.model import (
     GroupRecord,
     Instance,
     InstanceState,
-    LaunchSource,
     RankedCloud,
     SensorPolicy,
 )
-
-SPECS_KEPT_MAX = 1_000
-"""Launch specs kept ready, at up to 16 KB each. More groups than that share fewer specs than that."""
 
 LAUNCHING = "Launching a new EC2 instance"
 TERMINATING = "Terminating EC2 instance"
@@ -89,10 +80,9 @@ class SqlLedger:
     ) -> None:
         self._database = database
         self._fence = fence
-        self._keyring = keyring
+        self._sources = LaunchSources(keyring)
         self._new_id = new_id
         self._limits = limits or Limits()
-        self._unsealed: dict[tuple[int, int, ChefCredentials | None], LaunchSpec] = {}
 
     async def group_uids(self) -> list[str]:
         """See the port."""
@@ -409,57 +399,13 @@ class SqlLedger:
             last_scaled_at=row.last_scaled_at,
             ceiling=None if policy is None else self._ceiling(connection, row),
         )
-        sources, obstacles = self._sources(connection, row, specs)
+        sources, obstacles = self._sources.of(connection, row, specs)
         return GroupRecord(group, sources, tuple(_instance(instance) for instance in rows), obstacles)
 
     def _ceiling(self, connection: sa.Connection, group: GroupRow) -> int:
         """The most that the operator lets the group want, given what the user's other groups want."""
         others = groups.desired_total(connection, group.user_id) - group.desired
         return min(self._limits.vms_per_group_max, self._limits.vms_per_user_max - others)
-
-    def _sources(
-        self, connection: sa.Connection, group: GroupRow, specs: Sequence[LaunchSpecRecord]
-    ) -> tuple[dict[str, LaunchSource], dict[str, str]]:
-        """What can be launched on each cloud; and where there is a spec and still nothing can be, why."""
-        server = None
-        if any(spec.chef_sealed for spec in specs):
-            name = chef_credential_of(connection, group)
-            server = chef_credentials.find(connection, group.user_id, name)
-            if server is None:
-                return {}, {spec.cloud: f"there are no Chef credentials called {name}" for spec in specs}
-        return {spec.cloud: LaunchSource(spec.name, self._spec(spec, server), spec.created_at) for spec in specs}, {}
-
-    def _spec(self, spec: LaunchSpecRecord, server: ChefCredentials | None) -> LaunchSpec:
-        """
-        What to launch, with its user data unsealed, or rendered for the Chef *server* as it is now.
-
-        It is kept, because every pass needs it, and it changes only with what it is filed under.
-        """
-        key = (spec.id, spec.version, server)
-        known = self._unsealed.get(key)
-        if known is None:
-            if len(self._unsealed) >= SPECS_KEPT_MAX:
-                self._unsealed.clear()
-            known = self._unsealed[key] = self._unseal(spec, server)
-        return known
-
-    def _unseal(self, spec: LaunchSpecRecord, server: ChefCredentials | None) -> LaunchSpec:
-        sealed = spec.user_data_sealed
-        user_data = b"" if sealed is None else base64.b64decode(self._keyring.decrypt(sealed).reveal())
-        if server is not None and spec.chef_sealed is not None:
-            rendered = chef.user_data(
-                chef_keys.server_of(self._keyring, server),
-                ChefRun.from_text(self._keyring.decrypt(spec.chef_sealed)),
-            )
-            user_data = rendered.reveal().encode()
-        return launch_spec(
-            image_id=spec.image_id,
-            instance_type=spec.instance_type,
-            key_name=spec.key_name,
-            user_data=user_data,
-            settings=spec.settings,
-            zone=None,
-        )
 
     def _write_claims(
         self,
@@ -573,12 +519,6 @@ def _crash(written: Mapping[str, Any]) -> Crash:
     """What :func:`_written` wrote."""
     times = {name: datetime.fromisoformat(written[name]) for name in ("since", "last_at")}
     return Crash(**{**written, **times})
-
-
-def chef_credential_of(connection: sa.Connection, group: GroupRow) -> str:
-    """The name of the Chef credentials with which the VMs of *group* register."""
-    tagged = {tag.key: tag.value for tag in tags.of_groups(connection, [group.id]).get(group.id, [])}
-    return tagged.get(CHEF_CREDENTIAL) or CREDENTIALS_DEFAULT
 
 
 def _policy(connection: sa.Connection, group: GroupRow) -> SensorPolicy | None:
