@@ -115,9 +115,9 @@ async def _serve_until(
     async with serving(config, environ) as running:
         scheme = "https" if config.server.tls_certificate else "http"
         announce(f"Phantom Gateway serves on {scheme}://{config.server.host}:{running.port}")
+        announce(f"state: {config.state_directory}   clouds: {', '.join(config.clouds)}")
         if running.sensor_port is not None:
             announce(f"sensors: {config.sensors.host}:{running.sensor_port}")
-        announce(f"state: {config.state_directory}   clouds: {', '.join(config.clouds)}")
         await stop.wait()
         log.info("gateway.stopping")
 
