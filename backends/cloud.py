@@ -180,6 +180,8 @@ class CloudTraits:
     """A machine younger than this may be missing from a complete sweep without being dead."""
     boot_timeout_s: float = 900.0
     """A machine that is not running after this long is given up (Eucalyptus and Karpenter use 15 min)."""
+    repeat_after_s: float = 0.0
+    """A launch may be repeated with its token this long after it was made; before, it might still be under way."""
     young_s: float = 300.0
     """A machine that dies within this time in service has failed to start, and its launch with it."""
     announces_changes: bool = False

@@ -101,11 +101,12 @@ def proof_from(claims: Sequence[Instance], account: AccountView, *, weak: bool) 
     A complete sweep that began after this and shows nothing proves that nothing came of the claims.
 
     A *weak* proof is no more than a look: it is enough to repeat a token that launches nothing twice, which also brings
-    in machines that were launched and are not shown yet.
+    in machines that were launched and are not shown yet. Where a token is looked up and not locked (OpenStack's ec2-api
+    records each VM once Nova has made it), a call that was cut off has to be over first.
     """
     since = max(claim.claimed_at for claim in claims)
     if weak:
-        return since
+        return since + timedelta(seconds=account.traits.repeat_after_s)
     if account.calls_cut_at is not None:
         since = max(since, account.calls_cut_at)
     return since + timedelta(seconds=account.traits.visible_after_s)

@@ -54,6 +54,7 @@ class Ec2Cloud:
             token_is_idempotent=settings.token_is_idempotent,
             launch_batch_max=settings.launch_batch_max,
             visible_after_s=settings.visible_after_s,
+            repeat_after_s=0.0 if settings.tags == "launch" else settings.visible_after_s,
         )
         self._settings = settings
         self._gateway_id = gateway_id

@@ -44,3 +44,15 @@ def test_before_that_look_it_is_not_repeated() -> None:
 
     assert made.actions == ()
     assert made.look_at == {"hotel"}
+
+
+def test_where_tokens_are_not_locked_the_call_has_to_be_over() -> None:
+    """A gateway that died in the middle of a call may find it under way still, and would launch its machines twice."""
+    traits = replace(TRAITS, repeat_after_s=10.0)
+    account_there = {"hotel": account(traits=traits)}
+
+    soon = plan(view(1, [claim(1, claimed_at=ago(4))], accounts=account_there))
+    later = plan(view(1, [claim(1, claimed_at=ago(20))], accounts=account_there))
+
+    assert soon.actions == ()
+    assert [a.instance_keys for a in of_kind(later, actions.Resend)] == [(1,)]
