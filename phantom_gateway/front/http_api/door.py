@@ -78,7 +78,8 @@ class HttpApiDoor:
         writing, clock = _Writing(request_id), asyncio.get_running_loop().time
         began_s = clock()
         response = await self._answered(request, writing)
-        self.meter.answered(DOOR, writing.operation, response.status, clock() - began_s)
+        if isinstance(response, web.Response):  # a stream's time says how long somebody watched
+            self.meter.answered(DOOR, writing.operation, response.status, clock() - began_s)
         return response
 
     async def _answered(self, request: web.Request, writing: "_Writing") -> web.StreamResponse:
