@@ -312,8 +312,8 @@ WRONG = [
         id="key after a table",
     ),
     pytest.param(
-        f"{CLOUD}[reconciler]\nzzz = 1",
-        "line 4: [reconciler] zzz: is not a key that is known here; use one of: sweep_interval_s, workers",
+        f"{CLOUD}[reconciler]\nz = 1",
+        "line 4: [reconciler] z: is not a key that is known here; use one of: sweep_interval_s, workers, reap_leftovers",
         id="unknown key",
     ),
     pytest.param(
