@@ -313,7 +313,7 @@ WRONG = [
     ),
     pytest.param(
         f"{CLOUD}[reconciler]\nz = 1",
-        "line 4: [reconciler] z: is not a key that is known here; use one of: sweep_interval_s, workers, reap_leftovers",
+        "line 4: [reconciler] z: is not a key that is known here; use one of: sweep_interval_s, workers, reap_leftovers",  # noqa: E501 - as told
         id="unknown key",
     ),
     pytest.param(
