@@ -25,6 +25,9 @@ SILENCE_S_MAX = 40
 RETRIES = 6
 """How often what can be repeated is tried again when nobody answers: for 13 s, in which a gateway starts again."""
 
+GONE = 404
+"""What is asked for may have been deleted since it was found, by somebody else or by yourself."""
+
 REFUSALS = range(400, 500)
 """Statuses that trying again does not mend."""
 
@@ -43,8 +46,10 @@ class Phantom:
         self._session.auth = (environ["USER_ID"], environ["TOKEN"])
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """What the gateway answers to *method* on *path*; None when that is nothing."""
+        """What the gateway answers to *method* on *path*; None when that is nothing, or what was asked for is gone."""
         answer = self._session.request(method, self._url + path, json=body, timeout=ANSWER_S_MAX)
+        if method == "GET" and answer.status_code == GONE:
+            return None
         if not answer.ok:
             sys.exit(f"{method} {path}: {answer.text}")
         return answer.json() if answer.content else None
@@ -89,8 +94,8 @@ class Phantom:
             time.sleep(1)
 
     def states(self, domain: Mapping[str, Any]) -> Counter[str]:
-        """How many VMs of *domain* are in which state."""
-        return Counter(vm["lifecycle_state"] for vm in self.call("GET", f"/domains/{domain['id']}/instances"))
+        """How many VMs of *domain* are in which state: none of any when it is gone."""
+        return Counter(vm["lifecycle_state"] for vm in self.call("GET", f"/domains/{domain['id']}/instances") or ())
 
     def settle(self, domain: Mapping[str, Any], wait_s_max: float, poll_s: float = 0.5) -> None:
         """Nothing, as soon as *domain* has as many VMs running as it wants, and no others."""

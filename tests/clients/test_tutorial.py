@@ -40,7 +40,8 @@ def started(environ: Mapping[str, str], *words: str | Path) -> Iterator[subproce
         bufsize=1,
     ) as process:
         yield process
-        assert process.wait(timeout=PROGRAM_S_MAX) == 0
+        told, _ = process.communicate(timeout=PROGRAM_S_MAX)
+        assert process.returncode == 0, told
 
 
 class Caller:
