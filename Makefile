@@ -46,7 +46,7 @@ demo: $(VENV)/installed $(CLIENTS)/installed ## The whole story with the real AW
 	@$(BIN)/python demo/story.py --aws $(CLIENTS)/cli/bin/aws
 
 test: $(VENV)/installed-tests $(CLIENTS)/installed ## Run all tests, real clients and real processes included
-	@$(BIN)/python -m pytest --reruns 2 --reruns-delay 1
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --reruns 2 --reruns-delay 1
 
 sim: $(VENV)/installed-tests ## Simulate fresh universes for a minute: faults, crashes, and what may never happen
 	@$(BIN)/python -m tests.sim.playing --for-s 60

@@ -1,7 +1,7 @@
 """
 Fixtures of all tests: a PostgreSQL server, made when the first test asks for it, and databases of both kinds.
 
-Owns: whose database a test gets. Does not own: the server itself (``tests.support.postgresql``).
+Owns: whose database a test gets, and which rooms begin. Does not own: the server itself (``tests.support.postgresql``).
 """
 
 import shutil
@@ -12,6 +12,17 @@ import pytest
 
 from phantom_gateway.records.session import Database, sqlite_url
 from tests.support.postgresql import Cluster, binaries
+
+
+LONGEST = ("sim", "crash_points", "processes", "clients", "real_clouds")
+"""Rooms with files that take minutes. They begin, so that no worker is left with one when the others have ended."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Nothing; the longest rooms are first, in this order, and all else is as it was."""
+    rank = {room: number for number, room in enumerate(LONGEST)}
+    root = Path(__file__).parent
+    items.sort(key=lambda item: rank.get(item.path.relative_to(root).parts[0], len(rank)))
 
 
 @pytest.fixture(scope="session")
