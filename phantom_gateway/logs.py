@@ -17,6 +17,7 @@ from typing import Any, Literal, TextIO
 import structlog
 
 from phantom_gateway.secret import HIDDEN, Secret
+from reconciler.current import group_name
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The request being answered; on every line while set. Threads inherit it through ``asyncio.to_thread`` only."""
@@ -127,6 +128,9 @@ def _collected(_logger: Any, _method: str, line: _Line) -> _Line:
     current = request_id.get()
     if current is not None:
         collected["request_id"] = _simple(current)
+    group = group_name.get()
+    if group is not None:
+        collected["group"] = _simple(group)
     for key, value in _facts(record).items():
         # A fact may not pass itself off as the event, its time or its request.
         collected[f"{key}_" if key in _OURS else key] = _simple(value)

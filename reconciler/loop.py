@@ -19,6 +19,7 @@ from reconciler.accounts import Account, AccountBook
 from reconciler.actions import Plan
 from reconciler.backoff import Backoff
 from reconciler.brakes import Brakes
+from reconciler.current import group_name
 from reconciler.executor import Executor
 from reconciler.freezes import Freezes
 from reconciler.launcher import Launcher
@@ -302,6 +303,7 @@ class Reconciler:
             self._forget(uid)
             await self._reap_leftovers(uid)
             return
+        group_name.set(record.group.name)
         self._orphans.forget(uid)
         now = self._clock()
         steered = await self._scaler.steer(record, now)

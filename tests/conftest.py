@@ -13,7 +13,6 @@ import pytest
 from phantom_gateway.records.session import Database, sqlite_url
 from tests.support.postgresql import Cluster, binaries
 
-
 LONGEST = ("sim", "crash_points", "processes", "clients", "real_clouds")
 """Rooms with files that take minutes. They begin, so that no worker is left with one when the others have ended."""
 

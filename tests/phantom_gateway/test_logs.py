@@ -1,5 +1,6 @@
 """Log lines: their shape, what is never on them, and that no value can forge one."""
 
+import asyncio
 import io
 import json
 import logging
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from phantom_gateway import logs
 from phantom_gateway.secret import Secret
+from reconciler.current import group_name
 
 HUSH = "correct horse"
 
@@ -242,6 +244,26 @@ def test_the_request_is_on_every_line_while_it_is_answered() -> None:
     found = {line["event"]: line.get("request_id") for line in map(json.loads, logged(say).splitlines())}
 
     assert found == {"inside": "req-1", "elsewhere": None, "outside": None}
+
+
+def test_the_group_is_on_every_line_of_its_pass() -> None:
+    """What a pass logs, and what it begins, names its group; nobody else's lines do."""
+
+    async def call(log: logging.Logger) -> None:
+        log.info("call")
+
+    async def work(log: logging.Logger) -> None:
+        group_name.set("web")
+        async with asyncio.TaskGroup() as calls:
+            calls.create_task(call(log))
+
+    async def say(log: logging.Logger) -> None:
+        await asyncio.create_task(work(log))
+        log.info("outside")
+
+    lines = map(json.loads, logged(lambda log: asyncio.run(say(log))).splitlines())
+
+    assert {line["event"]: line.get("group") for line in lines} == {"call": "web", "outside": None}
 
 
 @pytest.mark.parametrize(
