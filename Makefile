@@ -4,25 +4,41 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := .venv-clients
+TOOLS := .venv-tools
+
+# Each file is checked against the hash in the lock, and none is built on the way: a build would fetch what no hash pins.
+# Where a wheel is missing: make setup WHEELS_ONLY=:none:
+WHEELS_ONLY := :all:
+INSTALL := -m pip install --quiet --disable-pip-version-check
+LOCKED := $(INSTALL) --require-hashes --only-binary $(WHEELS_ONLY) --requirement
+LIBVIRT := $(LOCKED) locks/libvirt.txt --no-build-isolation --no-binary libvirt-python
+ITSELF := $(INSTALL) --no-deps --no-build-isolation --editable .
+
+ROOMS := phantom_gateway protocol backends reconciler
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test failover sim sim-long replay check format bench manual metrics clients prometheus clean setup-vms test-vms setup-openstack test-openstack
+.PHONY: help setup run demo test failover sim sim-long replay check audit lock format bench manual metrics clients prometheus clean setup-vms test-vms setup-openstack test-openstack
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(VENV)/installed: pyproject.toml
+$(VENV)/installed: pyproject.toml locks/run.txt
 	@echo "Installing into $(VENV) (about half a minute) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python $(LOCKED) locks/run.txt
+	@$(BIN)/python $(ITSELF)
 	@touch $@
 
-$(VENV)/installed-tests: $(VENV)/installed
+$(VENV)/installed-tests: $(VENV)/installed locks/test.txt locks/libvirt.txt
 	@echo "Installing what the tests need ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@$(BIN)/python $(LOCKED) locks/test.txt
 	@# libvirt-python is compiled: it is tested wherever libvirt's headers are.
-	@! pkg-config --exists libvirt 2>/dev/null || \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[libvirt]'
+	@! pkg-config --exists libvirt 2>/dev/null || $(BIN)/python $(LIBVIRT)
+	@touch $@
+
+$(TOOLS)/installed: locks/tools.txt
+	@test -x $(TOOLS)/bin/python || $(PYTHON) -m venv $(TOOLS)
+	@$(TOOLS)/bin/python $(LOCKED) locks/tools.txt
 	@touch $@
 
 CLIENT_LISTS := requirements-cli.txt requirements-boto2.txt requirements-ansible.txt package.json package-lock.json .npmrc install.sh
@@ -61,11 +77,26 @@ failover: $(VENV)/installed-tests ## Kill a PostgreSQL server 50 times under loa
 	@PHANTOM_KILLS=50 PHANTOM_TAKEOVERS=25 $(BIN)/python -m pytest -m processes --timeout 3600 \
 		tests/processes/test_postgresql.py tests/processes/test_several_gateways.py
 
-check: $(VENV)/installed-tests ## Lint, types, layers, formatting
+check: $(VENV)/installed-tests ## Lint, types, layers, formatting, what bandit finds
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(ROOMS)
+
+audit: $(VENV)/installed-tests $(TOOLS)/installed ## Ask the public advisories about every locked version (needs the network)
+	@$(BIN)/python -m tests.supply.auditing $(TOOLS)/bin/pip-audit $(AUDIT)
+
+UV = $(TOOLS)/bin/uv
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" $(UPGRADE)
+BUILD = $(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
+
+lock: $(TOOLS)/installed ## Write locks/ anew after a change of pyproject.toml; UPGRADE=--upgrade takes the newest of everything
+	@$(BUILD) | $(COMPILE) pyproject.toml - --output-file locks/run.txt
+	@$(BUILD) | $(COMPILE) pyproject.toml - --extra test --constraints locks/run.txt --output-file locks/test.txt
+	@echo libvirt-python | $(COMPILE) - --output-file locks/libvirt.txt
+	@$(COMPILE) --group tools --output-file locks/tools.txt
 
 format: $(VENV)/installed-tests ## Put the code into its one format
 	@$(BIN)/ruff check --fix .
@@ -73,7 +104,7 @@ format: $(VENV)/installed-tests ## Put the code into its one format
 
 setup-vms: $(VENV)/installed-tests ## Install what real VMs need, as root (Debian: QEMU, libvirt, a kernel)
 	@tests/vms/install.sh $(CURDIR)/.vms
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[libvirt]'
+	@$(BIN)/python $(LIBVIRT)
 
 test-vms: $(VENV)/installed-tests ## Real VMs through libvirt: two booted, one killed, one replaced
 	@$(BIN)/python -m pytest -q -s tests/vms tests/backends/test_libvirt_contract.py
@@ -95,4 +126,4 @@ metrics: $(VENV)/installed ## Write docs/metrics.md anew from the table of metri
 	@$(BIN)/python -m phantom_gateway.metrics > docs/metrics.md
 
 clean: ## Remove environments and caches; never the state of a gateway
-	rm -rf $(VENV) $(CLIENTS) .venv-bench .venv-ec2-api .vms build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS) $(TOOLS) .venv-bench .venv-ec2-api .vms build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
