@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from phantom_gateway.records.session import Database, sqlite_url
+from tests.support import canary
 from tests.support.postgresql import Cluster, binaries
 
 LONGEST = ("sim", "crash_points", "processes", "clients", "real_clouds")
@@ -22,6 +23,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     rank = {room: number for number, room in enumerate(LONGEST)}
     root = Path(__file__).parent
     items.sort(key=lambda item: rank.get(item.path.relative_to(root).parts[0], len(rank)))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing; a run that leaves a planted secret anywhere fails."""
+    config.pluginmanager.register(canary, "canary")
 
 
 @pytest.fixture(scope="session")

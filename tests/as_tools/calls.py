@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from phantom_gateway.as_tools.course import Terminal
 from phantom_gateway.as_tools.program import run
 from tests.as_tools.shell import Outcome
+from tests.support.canary import planted
 
-KEYS = {"AWS_ACCESS_KEY_ID": "AKIATESTTESTTESTTEST", "AWS_SECRET_ACCESS_KEY": "secret/of+the=test"}
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIATESTTESTTESTTEST", "AWS_SECRET_ACCESS_KEY": planted("/of+the=test")}
 
 
 def call(command: str, *words: str, environ: Mapping[str, str], given: str = "") -> Outcome:

@@ -18,9 +18,10 @@ from tests.fake_ec2.faults import FaultPlan
 from tests.fake_ec2.knobs import AWS, Knobs
 from tests.fake_ec2.serving import Served
 from tests.fake_ec2.world import World
+from tests.support.canary import planted
 
 KEY = "AKIATESTTESTTESTTEST"
-SECRET = "secret/of+the=test"
+SECRET = planted("/of+the=test")
 GROUP = "00112233445566778899aabbccddeeff"
 TOKEN = f"pg-0123456789ab-{GROUP}-00000000000a"
 TOKEN_2 = f"pg-0123456789ab-{GROUP}-00000000000b"

@@ -16,11 +16,12 @@ from typing import Any
 from aiohttp import web
 
 from tests.fake_openstack.world import World
+from tests.support.canary import planted
 
 USER = "alice"
-PASSWORD = "p4ss/word"
+PASSWORD = planted("/p4ss/word")
 APPLICATION_ID = "0123456789abcdef0123456789abcdef"
-APPLICATION_SECRET = "application-secret"
+APPLICATION_SECRET = planted("-of-an-application")
 PROJECT = "demo"
 
 _CATALOGUE = (

@@ -37,6 +37,10 @@ from protocol.model import namespace_for, service
 from protocol.paging import PageTokens
 from protocol.validate import validate
 from reconciler.model import GroupRecord
+from tests.support.canary import planted
+
+SECRET = planted("/of+an=office")
+"""Of every user, unless the test says another."""
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 MODEL: ServiceModel = get_session().get_service_model("autoscaling")
@@ -87,7 +91,7 @@ class Office:
     def add_user(self, name: str, access_key_id: str, account_id: str) -> User:
         """A further user."""
         settings = UserSettings(
-            name=name, access_key_id=access_key_id, secret_access_key=Secret("s3cr3t"), account_id=account_id
+            name=name, access_key_id=access_key_id, secret_access_key=Secret(SECRET), account_id=account_id
         )
         return self.database.write_now(lambda connection: add_user(connection, self.keyring, settings, self.now))
 

@@ -31,7 +31,7 @@ from phantom_gateway.records.accounts import AccountState, StoredAccount
 from phantom_gateway.records.tables import instances, metadata
 from phantom_gateway.records.users import User
 from phantom_gateway.secret import Secret
-from tests.phantom_gateway.office import NOW, Office
+from tests.phantom_gateway.office import NOW, SECRET, Office
 from tests.support.waiting import wait_for
 
 CONFIG = """\
@@ -420,7 +420,7 @@ def grow(port: int, access_key_id: str, size: int) -> list[str]:
         endpoint_url=f"http://127.0.0.1:{port}",
         region_name="us-east-1",
         aws_access_key_id=access_key_id,
-        aws_secret_access_key="s3cr3t",
+        aws_secret_access_key=SECRET,
         config=ClientConfig(retries={"total_max_attempts": 1}),
     )
     client.create_launch_configuration(LaunchConfigurationName="web@hotel", ImageId="x", InstanceType="m1.small")
@@ -445,7 +445,7 @@ async def test_users_of_one_cloud_with_accounts_of_their_own_share_nothing(tmp_p
     path = tmp_path / "phantom.toml"
     keys = {"alice": "AKIAALICEALICEALICE1", "bob": "AKIABOBBOBBOBBOBBOB1"}
     tables = (
-        f'[[users]]\nname = "{name}"\naccess_key_id = "{key}"\nsecret_access_key = "s3cr3t"\n'
+        f'[[users]]\nname = "{name}"\naccess_key_id = "{key}"\nsecret_access_key = "{SECRET}"\n'
         for name, key in keys.items()
     )
     path.write_text(SERVED + "\n".join(tables))

@@ -22,11 +22,11 @@ from phantom_gateway.metrics import Meter
 from phantom_gateway.records import answers, audit, users
 from phantom_gateway.secret import Secret
 from protocol.wire import Request
-from tests.phantom_gateway.office import NOW, Office
+from tests.phantom_gateway.office import NOW, SECRET, Office
 from tests.protocol import signing
 from tests.protocol.signing import presigned_v4, signed_v2, signed_v4
 
-ALICE: dict[str, Any] = {"key": "AKIAALICEALICEALICE1", "secret": "s3cr3t"}
+ALICE: dict[str, Any] = {"key": "AKIAALICEALICEALICE1", "secret": SECRET}
 USER_DATA = "Y2FuYXJ5LTdmM2E="
 KEPT_S = answers.KEPT.total_seconds()
 
@@ -169,7 +169,7 @@ async def test_an_answer_belongs_to_a_key(desk: Desk) -> None:
     params: dict[str, Any] = {"LaunchConfigurationName": "new@hotel", "ImageId": "hello", "InstanceType": "m1.small"}
     alices = desk.signed("CreateLaunchConfiguration", "call-1", **params)
     given = {"Action": "CreateLaunchConfiguration", "Version": "2011-01-01", **params}
-    bobs = signed_v4(given, host=f"127.0.0.1:{desk.port}", at=NOW, key="AKIABOBBOBBOBBOBBOB1", secret="s3cr3t")
+    bobs = signed_v4(given, host=f"127.0.0.1:{desk.port}", at=NOW, key="AKIABOBBOBBOBBOBBOB1", secret=SECRET)
     first = await desk.send(alices)
     second = await desk.send(replace(bobs, headers=(*bobs.headers, ("amz-sdk-invocation-id", "call-1"))))
 

@@ -21,7 +21,7 @@ from tests.fake_ec2.knobs import AWS
 from tests.fake_ec2.serving import LoopThread, Served
 from tests.fake_ec2.world import World
 from tests.processes.calls import Client, Lost, Refusal
-from tests.support.gateway import Gateway
+from tests.support.gateway import SECRET_ACCESS_KEY, Gateway
 from tests.support.postgresql import PASSWORD, Cluster
 
 IMAGE = "ami-00000000000000001"
@@ -31,7 +31,7 @@ CLOUD = """
 kind = "ec2"
 endpoint_url = "{url}"
 access_key_id = "AKIATESTTESTTESTTEST"
-secret_access_key = "secret/of+the=test"
+secret_access_key = "{secret}"
 launch_batch_max = 2
 """
 
@@ -51,7 +51,7 @@ class Replica(Gateway):
         url = cluster.url(database, port=port_of_database, with_password=False)
         top = f'[database]\nurl = "{url}"\npassword = {{ env = "DATABASE_PASSWORD" }}\n'
         super().__init__(directory, top=top, clouds=())
-        self._cloud = CLOUD.format(url=cloud_url) if cloud_url else ""
+        self._cloud = CLOUD.format(url=cloud_url, secret=SECRET_ACCESS_KEY) if cloud_url else ""
 
     def serves(self) -> bool:
         """Whether its process is there."""

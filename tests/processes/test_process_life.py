@@ -22,6 +22,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.processes.calls import Client
+from tests.support.canary import planted
 from tests.support.gateway import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Gateway
 from tests.support.waiting import wait_for
 
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.processes
 
 COMMAND = (sys.executable, "-m", "phantom_gateway")
 DEFAULT_PORT = 8445
-USER_DATA = "user-data-canary-7f3a"
+USER_DATA = planted(" is this user data")
 ENVIRON = "environment-canary-19c2"
 REPLACED_S_MAX = 5.0
 """A VM whose death is noticed at once is replaced in well under a second on an idle machine."""

@@ -23,11 +23,12 @@ from tests.fake_ec2.serving import Served
 from tests.fake_ec2.world import Account as Customer
 from tests.fake_ec2.world import Machine, Order, World
 from tests.real_clouds.accelerated import AcceleratedLoop
+from tests.support.canary import planted
 
 GATEWAY_ID = "0123456789ab"
 
-KEY = Customer("AKIAHOTELHOTELHOTEL1", "secret/of+the=site", "111111111111")
-NEW_KEY = Customer("AKIAHOTELHOTELHOTEL2", "secret/of+the=site/after+rotation", "111111111111")
+KEY = Customer("AKIAHOTELHOTELHOTEL1", planted("/of+the=site"), "111111111111")
+NEW_KEY = Customer("AKIAHOTELHOTELHOTEL2", planted("/of+the=site/after+rotation"), "111111111111")
 """Another key of the same customer."""
 
 READ_TIMEOUT_S = 1.0

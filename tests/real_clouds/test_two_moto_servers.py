@@ -21,7 +21,7 @@ from tests.clients import driving
 from tests.fake_ec2.faults import FOR_EVER, Fault, Kind
 from tests.fake_ec2.proxy import Proxy
 from tests.fake_ec2.serving import LoopThread, Served
-from tests.support.gateway import Gateway
+from tests.support.gateway import SECRET_ACCESS_KEY, Gateway
 from tests.support.moto import MotoServer, skip_without_moto
 from tests.support.waiting import wait_for
 
@@ -35,7 +35,7 @@ kind = "ec2"
 endpoint_url = "{url}"
 dialect = "moto"
 access_key_id = "AKIATESTTESTTESTTEST"
-secret_access_key = "secret/of+the=test"
+secret_access_key = "{secret}"
 read_timeout_s = 2
 """
 
@@ -182,7 +182,8 @@ def land(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Land]:
 
 
 def _gateway(directory: Path, hotel: Place, sierra: Place) -> Gateway:
-    clouds = CLOUD.format(name="hotel", url=hotel.way.url) + CLOUD.format(name="sierra", url=sierra.way.url)
+    urls = {"hotel": hotel.way.url, "sierra": sierra.way.url}
+    clouds = "".join(CLOUD.format(name=name, url=url, secret=SECRET_ACCESS_KEY) for name, url in urls.items())
     gateway = Gateway(directory / "gateway", top=clouds, clouds=())
     gateway.start()
     return gateway

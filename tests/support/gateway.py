@@ -5,6 +5,7 @@ Owns: starting, killing and starting again, on a free port and in a state direct
 real processes behind its local clouds; ending every one of them. Does not own: clients.
 """
 
+import contextlib
 import http.client
 import json
 import os
@@ -15,12 +16,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.support.canary import planted
 from tests.support.waiting import wait_for
 
 ACCESS_KEY_ID = "AKIATESTTESTTESTTEST"
-SECRET_ACCESS_KEY = "secret/of+the=test"
+SECRET_ACCESS_KEY = planted("/of+the=test")
 ACCOUNT_ID = "123456789012"
-PASSWORD = "the tester's own"
+PASSWORD = planted(" of the tester's own")
 
 CONFIG = """\
 state_directory = "{state}"
@@ -52,6 +54,9 @@ terminate_grace_s = 1
 command = ["/bin/sleep", "3600"]
 description = "sleeps, and costs nothing"
 """
+
+TOLD_TO_ANYBODY = ("/metrics", "/readyz", "/api/dev/openapi.json")
+"""Answered without a signature."""
 
 CLOUDS = ("hotel", "sierra", "foxtrot", "alamo")
 
@@ -156,6 +161,7 @@ class Gateway:
     def stop(self) -> None:
         """Nothing; neither the gateway nor any of its VMs is left."""
         if self._process is not None and self._process.poll() is None:
+            self._keep_what_it_tells()
             self.kill()
         for pid in self.vm_pids():
             _kill(pid)
@@ -184,8 +190,21 @@ class Gateway:
         assert self._process is not None
         assert self._process.stdout is not None
         code = self._process.wait(timeout=30)
+        with (self.directory / "gateway.out").open("a", encoding="utf-8") as kept:
+            kept.write(self._process.stdout.read())
         self._process.stdout.close()
         return code
+
+    def _keep_what_it_tells(self) -> None:
+        """Nothing; what anybody may read of it is among its files: the canary is searched for there, too."""
+        for number, path in enumerate(TOLD_TO_ANYBODY):
+            with contextlib.suppress(
+                OSError, http.client.HTTPException
+            ):  # a test may have left it frozen, or on its way
+                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+                with contextlib.closing(connection):
+                    connection.request("GET", path)
+                    (self.directory / f"told.{number}").write_bytes(connection.getresponse().read())
 
     def _write_config(self) -> None:
         text = CONFIG.format(

@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import pytest
 
+from tests.support.canary import planted
 from tests.support.waiting import wait_for
 
 START_S_MAX = 60.0
@@ -94,7 +95,7 @@ class MotoServer:
             endpoint_url=self.url,
             region_name="us-east-1",
             aws_access_key_id="AKIATESTTESTTESTTEST",
-            aws_secret_access_key="secret/of+the=test",
+            aws_secret_access_key=planted("/of+the=test"),
             config=Config(retries={"total_max_attempts": 1}),
         )
 

@@ -25,9 +25,10 @@ import psycopg
 
 from phantom_gateway.records.session import Database
 from phantom_gateway.records.tables import metadata
+from tests.support.canary import look_at, planted
 from tests.support.waiting import wait_for
 
-PASSWORD = "open/sesame@home:1"
+PASSWORD = planted("/sesame@home:1")
 """With characters that mean something in a URL."""
 
 OWNER = "phantom"
@@ -104,6 +105,7 @@ class Cluster:
             cwd=self.directory,
             **ordinary_user(),
         )
+        password.unlink()
         self.start()
 
     def start(self) -> None:
@@ -152,6 +154,7 @@ class Cluster:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(timeout=30)
+        look_at(self.directory)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def url(self, name: str, *, port: int | None = None, with_password: bool = True) -> str:

@@ -9,8 +9,9 @@ from phantom_gateway import chef_keys
 from phantom_gateway.records import chef_credentials
 from phantom_gateway.tokens import Scope
 from tests.phantom_gateway.http_api.counter import Counter, Reply
+from tests.support.canary import planted
 
-PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n"
+PEM = f"-----BEGIN RSA PRIVATE KEY-----\n{planted('MIIE')}\n-----END RSA PRIVATE KEY-----\n"
 OTHER = PEM.replace("MIIE", "MIIF")
 SERVER: dict[str, Any] = {
     "id": "my chef",

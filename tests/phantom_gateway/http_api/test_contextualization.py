@@ -15,8 +15,9 @@ from tests.phantom_gateway.http_api.clerk import Clerk
 from tests.phantom_gateway.http_api.test_domains import given
 from tests.phantom_gateway.http_api.test_launch_configurations import given as launch
 from tests.phantom_gateway.office import Office
+from tests.support.canary import planted
 
-KEY = "-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----\n"
+KEY = f"-----BEGIN RSA PRIVATE KEY-----\n{planted('MIIF')}{{}}\n-----END RSA PRIVATE KEY-----\n"
 
 
 @pytest.fixture
@@ -113,7 +114,7 @@ async def test_without_its_credentials_nothing_is_launched_and_it_says_why(clerk
     [
         pytest.param([], {}, "There are no Chef credentials called chef, which web needs", id="none"),
         pytest.param([server()], {"chef_credential": "lab"}, "no Chef credentials called lab", id="others"),
-        pytest.param([server(secret="A" * 16_300)], {}, "bytes of user data, and may have 16384", id="a long key"),
+        pytest.param([server(secret="A" * 16_260)], {}, "bytes of user data, and may have 16384", id="a long key"),
     ],
 )
 def test_a_domain_that_could_not_launch_is_refused(

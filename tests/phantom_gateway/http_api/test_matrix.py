@@ -19,10 +19,11 @@ from phantom_gateway.operations.http_api.table import ENDPOINTS, Endpoint
 from phantom_gateway.records.tables import metadata
 from phantom_gateway.records.users import User
 from tests.phantom_gateway.http_api.counter import Counter, Reply
+from tests.support.canary import planted
 
 all_endpoints()
 
-PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n"
+PEM = f"-----BEGIN RSA PRIVATE KEY-----\n{planted('MIIE')}\n-----END RSA PRIVATE KEY-----\n"
 CHEF = {
     "id": "alices chef",
     "server_url": "https://chef.example.org",
@@ -30,7 +31,7 @@ CHEF = {
     "client_key": PEM,
     "validator_key": PEM,
 }
-CREDENTIALS = {"id": "hotel", "access_key": "AKIAALICES", "secret_key": "alices-own", "key_name": "k"}
+CREDENTIALS = {"id": "hotel", "access_key": "AKIAALICES", "secret_key": planted("/alices-own"), "key_name": "k"}
 LAUNCH = {
     "name": "another",
     "cloud_params": {"hotel": {"image_id": "i", "instance_type": "t", "max_vms": -1, "common": True, "rank": 1}},
