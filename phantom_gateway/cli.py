@@ -15,7 +15,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from phantom_gateway import clock, logs
 from phantom_gateway.cli_accounts import accounts_app, keys_app
@@ -37,6 +36,7 @@ from phantom_gateway.terminal import (
     load_config,
     opened,
     print_sheet,
+    shown,
 )
 
 app = typer.Typer(
@@ -156,11 +156,11 @@ def explain(
 
 def _print_story(story: Story) -> None:
     console = Console(highlight=False)
-    console.print(f"[bold]{escape(story.name)}[/bold] of {escape(story.user)}")
+    console.print(f"[bold]{shown(story.name)}[/bold] of {shown(story.user)}")
     console.print(f"  min {story.minimum}, desired {story.desired}, max {story.maximum}")
-    console.print(f"  {story.verdict}")
+    console.print(f"  {shown(story.verdict)}")
     for cloud, instance_id, state, address in story.members:
-        console.print(f"  {cloud}  {instance_id or 'launching'}  {state}  {address}")
+        console.print(shown(f"  {cloud}  {instance_id or 'launching'}  {state}  {address}"))
     lately = [f"{at:%H:%M:%S} {status}: {what}. {why}" for at, status, what, why in story.recent]
     for heading, lines in (
         ("frozen", story.frozen),
@@ -169,7 +169,7 @@ def _print_story(story: Story) -> None:
         ("lately", lately),
     ):
         for line in lines:
-            console.print(f"  [dim]{heading}:[/dim] {escape(line)}")
+            console.print(f"  [dim]{heading}:[/dim] {shown(line)}")
 
 
 def _reachable(host: str) -> str:

@@ -23,7 +23,7 @@ from phantom_gateway.records.session import Connection
 from phantom_gateway.records.users import User
 from phantom_gateway.resealing import UNOPENED, reseal, usage
 from phantom_gateway.secret import Secret
-from phantom_gateway.terminal import ConfigOption, JsonOption, choose_user, on_record, opened, print_table
+from phantom_gateway.terminal import ConfigOption, JsonOption, choose_user, on_record, opened, print_table, say
 
 SECRET_VARIABLE = "PHANTOM_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a variable
 """Where ``accounts set`` finds the secret when nobody sits at a terminal and nothing is piped in."""
@@ -109,9 +109,9 @@ def accounts_remove(
             return account
 
         account = installation.database.write_now(job)
-        typer.echo(f"The credentials of {user} on {cloud} are removed.")
+        say(f"The credentials of {user} on {cloud} are removed.")
         if account.vms and account.state is not AccountState.WAITING:
-            typer.echo(f"{account.vms} VMs there are unreachable until credentials are set again.")
+            say(f"{account.vms} VMs there are unreachable until credentials are set again.")
 
 
 @keys_app.command("list")
@@ -135,20 +135,20 @@ def keys_rotate(config: ConfigOption = None) -> None:
         keyring = installation.keyring
         file = keyring.file
         if file is not None:
-            typer.echo(f"The new key is {keyring.add_key()}; it is the first in {file}.")
+            say(f"The new key is {keyring.add_key()}; it is the first in {file}.")
         installation.database.write_now(lambda connection: on_record(connection, "keys rotate", ""))
         changed = reseal(installation.database, keyring)
         counts = usage(installation.database, keyring)
-        typer.echo(f"{changed} secrets are sealed again; {counts[keyring.key_ids[0]]} are sealed with the first key.")
+        say(f"{changed} secrets are sealed again; {counts[keyring.key_ids[0]]} are sealed with the first key.")
         if counts[UNOPENED]:
             raise KeyringError(f"{counts[UNOPENED]} secrets cannot be opened with any key here; add the missing key.")
         if file is None:
-            typer.echo(
+            say(
                 f"The keys are in ${KEYS_VARIABLE}, which only you can change: to change them, put a new key before "
                 "the others, start the gateways again, and run this command once more."
             )
             return
-        typer.echo(
+        say(
             f"Gateways that run read {file} again by themselves. Back it up now. Keep the older keys as long as there "
             "are backups of the database from before; then delete their lines (keys list: those that seal 0 secrets)."
         )
@@ -184,14 +184,14 @@ def _find(connection: Connection, user: User, cloud: str) -> StoredAccount:
 def _tell_set(account: StoredAccount, credentials: Credentials) -> None:
     """Nothing; it is said what was kept, and from when on it is used."""
     shown, digest = fingerprint(credentials)
-    typer.echo(f"{account.user_name} has credentials on {account.cloud}: {shown} (fingerprint {digest}).")
+    say(f"{account.user_name} has credentials on {account.cloud}: {shown} (fingerprint {digest}).")
     if account.state is AccountState.WAITING and account.vms:
-        typer.echo(
+        say(
             f"{account.vms} VMs of {account.user_name} on {account.cloud} are in the operator's account: the new one "
             "is used when those are gone. If it sees them too, say --same-account."
         )
     else:
-        typer.echo("A running gateway uses them within seconds.")
+        say("A running gateway uses them within seconds.")
 
 
 def _row(installation: Installation, account: StoredAccount) -> tuple[str, ...]:

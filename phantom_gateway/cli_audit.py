@@ -12,7 +12,7 @@ import typer
 
 from phantom_gateway.installation import InstallationError
 from phantom_gateway.records import audit
-from phantom_gateway.terminal import ConfigOption, JsonOption, opened, print_table
+from phantom_gateway.terminal import ConfigOption, JsonOption, opened, print_table, say
 
 audit_app = typer.Typer(no_args_is_help=True, help="Who changed what, and whether the record of it is whole.")
 
@@ -54,9 +54,9 @@ def audit_verify(
             typer.echo(json.dumps(facts, indent=2))
         else:
             for sentence in found.breaks:
-                typer.echo(sentence)
+                say(sentence)
             well = "all as they were written" if not found.breaks else f"{len(found.breaks)} breaks"
-            typer.echo(f"{found.rows} entries in {len(found.heads)} chains: {well}.")
+            say(f"{found.rows} entries in {len(found.heads)} chains: {well}.")
         if found.breaks:
             raise typer.Exit(1)
 

@@ -14,7 +14,7 @@ from phantom_gateway.config.places import DatabaseUrl
 from phantom_gateway.installation import InstallationError, held
 from phantom_gateway.records.copying import CopyError, copy
 from phantom_gateway.records.session import Database, RecordsUnavailable, postgresql_url
-from phantom_gateway.terminal import ConfigOption, opened
+from phantom_gateway.terminal import ConfigOption, opened, say
 
 db_app = typer.Typer(no_args_is_help=True, help="The database: moving to PostgreSQL.")
 
@@ -46,8 +46,8 @@ def db_copy(
             raise InstallationError(f"The target cannot be used, and nothing was copied: {error}.") from error
         finally:
             target.close()
-        typer.echo(f"{sum(counts.values())} rows are copied and counted. Now put the URL into [database] of the")
-        typer.echo("configuration, with the password, and start the gateway. The keys stay where they are.")
+        say(f"{sum(counts.values())} rows are copied and counted. Now put the URL into [database] of the")
+        say("configuration, with the password, and start the gateway. The keys stay where they are.")
 
 
 def _target(url: str, directory: Path) -> Database:
@@ -62,4 +62,4 @@ def _target(url: str, directory: Path) -> Database:
 
 def _tell(table: str, done: int, expected: int) -> None:
     if done == expected or (done and done % TOLD_EVERY_ROWS == 0):
-        typer.echo(f"{table}: {done} of {expected}")
+        say(f"{table}: {done} of {expected}")

@@ -24,6 +24,7 @@ from phantom_gateway.terminal import (
     opened,
     operator,
     print_table,
+    say,
 )
 from reconciler.freezes import Freeze, Scope
 
@@ -63,8 +64,8 @@ def freeze(
 
         laid, is_new = installation.database.write_now(job)
         what = "Everything" if laid.scope is Scope.ALL else f"{laid.scope.capitalize()} {laid.label}"
-        typer.echo(f"{what} {'is frozen now' if is_new else 'was frozen before'}.")
-        typer.echo("See what would be done for a group: phantom-gateway plan GROUP")
+        say(f"{what} {'is frozen now' if is_new else 'was frozen before'}.")
+        say("See what would be done for a group: phantom-gateway plan GROUP")
 
 
 def thaw(
@@ -87,7 +88,7 @@ def thaw(
         lifted = installation.database.write_now(job)
         if lifted is None:
             raise InstallationError("That is not frozen by itself; phantom-gateway freeze lists what is.")
-        typer.echo(f"Thawed: {lifted.sentence}.")
+        say(f"Thawed: {lifted.sentence}.")
         _list(installation, as_json=False)
 
 
@@ -108,17 +109,17 @@ def plan(
             typer.echo(json.dumps([{part: story[part] for part in parts} for story in found], indent=2))
             return
         for story in stories:
-            typer.echo(f"{story.name} of {story.user}")
+            say(f"{story.name} of {story.user}")
             for sentence in story.frozen or ["it is not frozen: what there is to do is being done"]:
-                typer.echo(f"  {sentence}")
+                say(f"  {sentence}")
             for sentence in story.would or (["nothing would be done"] if story.frozen else []):
-                typer.echo(f"  would: {sentence}")
+                say(f"  would: {sentence}")
 
 
 def _list(installation: Installation, *, as_json: bool) -> None:
     found = installation.database.read_now(freezes.everything)
     if not found:
-        typer.echo("Nothing is frozen.")
+        say("Nothing is frozen.")
         return
     rows = [(f.scope.value, f.label, f.by, f"{f.at:%Y-%m-%d %H:%M:%S}", f.reason) for f in found]
     print_table(("frozen", "name", "by", "since", "reason"), rows, as_json=as_json)

@@ -14,7 +14,7 @@ from phantom_gateway.installation import InstallationError
 from phantom_gateway.records import groups, instances, unrecorded
 from phantom_gateway.records.session import Connection
 from phantom_gateway.records.unrecorded import Unrecorded
-from phantom_gateway.terminal import ConfigOption, JsonOption, choose_user, on_record, opened, print_table
+from phantom_gateway.terminal import ConfigOption, JsonOption, choose_user, on_record, opened, print_table, say
 
 HEADS = ("cloud", "machine", "group", "launched")
 
@@ -26,7 +26,7 @@ def unrecorded_list(config: ConfigOption = None, as_json: JsonOption = False) ->
     with opened(config) as installation:
         found = installation.database.read_now(unrecorded.listed)
         if not found and not as_json:
-            typer.echo("None: every machine with our mark is on record.")
+            say("None: every machine with our mark is on record.")
             return
         print_table(HEADS, _rows(found), as_json=as_json)
 
@@ -53,8 +53,8 @@ def adopt(group: str, config: ConfigOption = None, user: UserOption = None) -> N
             return len(found), desired
 
         count, desired = installation.database.write_now(job)
-        typer.echo(f"{group} wants {desired} now, and takes in its {count} unrecorded machines once it is thawed.")
-        typer.echo("Set its capacity afterwards to what you need: phantom-gateway thaw, then explain.")
+        say(f"{group} wants {desired} now, and takes in its {count} unrecorded machines once it is thawed.")
+        say("Set its capacity afterwards to what you need: phantom-gateway thaw, then explain.")
 
 
 def reap(
@@ -87,7 +87,7 @@ def reap(
             raise InstallationError("No such machine is unrecorded; see: phantom-gateway unrecorded.")
         print_table(HEADS, _rows(found), as_json=False)
         would = "would be" if dry_run else "are"
-        typer.echo(f"{len(found)} machines {would} given up.")
+        say(f"{len(found)} machines {would} given up.")
 
 
 def _rows(found: list[Unrecorded]) -> list[tuple[str, ...]]:

@@ -20,7 +20,16 @@ from phantom_gateway.records import tokens as token_records
 from phantom_gateway.records import users as user_records
 from phantom_gateway.records.session import Connection
 from phantom_gateway.secret import Secret
-from phantom_gateway.terminal import ConfigOption, JsonOption, choose_user, on_record, opened, print_facts, print_table
+from phantom_gateway.terminal import (
+    ConfigOption,
+    JsonOption,
+    choose_user,
+    on_record,
+    opened,
+    print_facts,
+    print_table,
+    say,
+)
 from phantom_gateway.tokens import Scope
 
 NAME_LENGTH_MAX = 64
@@ -111,7 +120,7 @@ def users_remove(name: str, config: ConfigOption = None) -> None:
             user_records.remove(connection, user.id)
 
         installation.database.write_now(job)
-        typer.echo(f"{name} is removed.")
+        say(f"{name} is removed.")
 
 
 @users_app.command("password")
@@ -131,7 +140,7 @@ def users_password(
             change_password(connection, chosen.id, password_hash)
 
         installation.database.write_now(job)
-        typer.echo(f"{name} has {'no password any more' if remove else 'a new password'}.")
+        say(f"{name} has {'no password any more' if remove else 'a new password'}.")
 
 
 @tokens_app.command("add")
@@ -215,7 +224,7 @@ def tokens_revoke(name: str, config: ConfigOption = None, user: UserOption = Non
             token_records.revoke(connection, row.id, now)
 
         installation.database.write_now(job)
-        typer.echo(f"{name} is revoked.")
+        say(f"{name} is revoked.")
 
 
 def _password(file: Path | None) -> Secret:

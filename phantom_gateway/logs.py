@@ -203,13 +203,13 @@ def _readable(_logger: Any, _method: str, line: _Line) -> _Line:
         match key:
             case "exception" | "stack":
                 # Indented, so that an exception's text cannot begin a line as if it were an event.
-                shown[key] = "\n".join("    " + _visible(part) for part in value.split("\n"))
+                shown[key] = "\n".join("    " + visible(part) for part in value.split("\n"))
             case "timestamp" | "level":
                 shown[key] = value
             case "event":
-                shown[key] = _visible(str(value))
+                shown[key] = visible(str(value))
             case _:
-                shown[_visible(key)] = _Shown(_quoted(value))
+                shown[visible(key)] = _Shown(_quoted(value))
     return shown
 
 
@@ -230,7 +230,7 @@ def _quoted(value: Any) -> str:
     return repr(value)
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """*text* with what is not printable escaped: line breaks, terminal controls, marks that reorder a line."""
     if text.isprintable():
         return text

@@ -22,6 +22,7 @@ from phantom_gateway.account_rules import AccountRule
 from phantom_gateway.config import Config, ConfigError, load
 from phantom_gateway.installation import Installation, InstallationError, open_installation
 from phantom_gateway.keyring import KeyringError
+from phantom_gateway.logs import visible
 from phantom_gateway.records import audit
 from phantom_gateway.records import users as user_records
 from phantom_gateway.records.session import Connection
@@ -68,9 +69,23 @@ def _texts(error: BaseException) -> list[str]:
     return [str(error)]
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """
+    Nothing; *text* is shown, its lines as they are, and whatever else would move the cursor or the eye escaped.
+
+    Names, tags and what clouds answer are somebody else's words: none of them clears a screen or turns a line around.
+    """
+    typer.echo("\n".join(visible(line) for line in text.split("\n")), err=err)
+
+
+def shown(text: str) -> str:
+    """*text* for rich: as it is, without markup, and with what is not printable escaped."""
+    return escape(visible(text))
+
+
 def fail(text: str) -> NoReturn:
     """Never; the command ends as one that was used wrongly."""
-    typer.echo(text, err=True)
+    say(text, err=True)
     raise typer.Exit(2)
 
 
@@ -107,7 +122,7 @@ def print_facts(facts: dict[str, str], *, as_json: bool) -> None:
         typer.echo(json.dumps(facts, indent=2))
         return
     for name, value in facts.items():
-        typer.echo(f"{name}: {value}")
+        say(f"{name}: {value}")
 
 
 def print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, as_json: bool) -> None:
@@ -119,7 +134,7 @@ def print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, as_j
     for head in heads:
         table.add_column(head, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(shown, row))
     Console().print(table)
 
 
@@ -129,7 +144,7 @@ def print_sheet(title: str, rows: Sequence[tuple[str, str]]) -> None:
     table.add_column(min_width=8, no_wrap=True, style="dim")
     table.add_column(overflow="fold")
     for name, value in rows:
-        table.add_row(f"  {name}", escape(value))
+        table.add_row(f"  {name}", shown(value))
     console = Console(highlight=False)
-    console.print(f"\n[bold]{escape(title)}[/bold]")
+    console.print(f"\n[bold]{shown(title)}[/bold]")
     console.print(table)
