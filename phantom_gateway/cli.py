@@ -68,6 +68,7 @@ def serve(
     log_level: Annotated[logs.Level, typer.Option(help="The least that is logged.")] = "info",
 ) -> None:
     """Run the gateway until it is told to stop (SIGTERM or Ctrl-C). VMs live on."""
+    from phantom_gateway import rlimits
     from phantom_gateway.app import run
 
     with clear_errors():
@@ -75,6 +76,7 @@ def serve(
             raise InstallationError("\n".join(found))
         loaded = load_config(config)
         logs.configure(sys.stderr, log_format, log_level)
+        rlimits.settle()
         asyncio.run(run(loaded, os.environ, announce=lambda line: print(line, flush=True)))
 
 

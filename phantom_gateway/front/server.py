@@ -45,8 +45,11 @@ closed as they are. Shorter: a client may just be sending when its connection is
 DRAIN_POLL_S = 0.02
 """Between two looks whether any connection is left."""
 
-SHUTDOWN_S_MAX = 5.0
-"""Requests in flight at shutdown have this long to finish."""
+SHUTDOWN_S_MAX = 3.0
+"""
+Requests in flight at shutdown have this long to finish, and as long again to be broken off: with the drain, 7 s of the
+10 that supervisors commonly give before they kill.
+"""
 
 
 class Door(RequestHandler):

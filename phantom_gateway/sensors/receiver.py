@@ -126,6 +126,10 @@ class Receiver:
             log.warning("sensors.sender_dropped", extra={"reason": str(unavailable)})
         except ConnectionError:
             log.debug("sensors.sender_lost")
+        except asyncio.CancelledError:
+            # The receiver closes, and waits for nothing but this end. Python 3.11's streams take a talk that was
+            # cancelled for one that failed, and say so as an error for each sender.
+            log.debug("sensors.sender_dismissed")
         finally:
             self._talks.discard(task)
             assert isinstance(writer.transport, asyncio.Transport)
