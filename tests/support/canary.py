@@ -13,8 +13,9 @@ import fnmatch
 import mmap
 import os
 import secrets
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ CANARY = os.environ.setdefault(VARIABLE, f"canary{secrets.token_hex(8)}")
 
 ALLOWED = {
     "*.toml": "the configuration: the test wrote the secret into it",
+    "*/credentials": "the file that the as-* commands read: the test wrote it",
+    "*/users.txt": "PgBouncer's list of who may log in: the test wrote it",
     "*/user-data": "what a VM of a local cloud is told at its start: it is meant for the VM",
 }
 """Pattern of a path below the searched directory -> why the canary may be in it."""
@@ -34,7 +37,8 @@ ALLOWED = {
 SEARCH_S_MAX = 120.0
 """For all files; a whole run leaves some gigabytes, which take seconds. Beyond it the run fails."""
 
-_leaks: list[str] = []
+FOUND = Path(tempfile.gettempdir()) / f"{CANARY}.found"
+"""What every process of this run found: workers of a divided run, too. There is none when nothing was found."""
 
 
 def planted(words: str) -> str:
@@ -62,7 +66,7 @@ SPELLINGS = spellings(CANARY)
 
 def look_at(directory: Path) -> None:
     """Nothing; what leaked below *directory* fails the run in the end. For what is removed before it."""
-    _leaks.extend(leaks(directory))
+    _tell(leaks(directory))
 
 
 def leaks(directory: Path) -> Iterator[str]:
@@ -99,24 +103,36 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Nothing; what a test printed or logged, and nobody read, is searched."""
     for title, text in report.sections:
         octets = text.encode(errors="surrogateescape")
-        _leaks.extend(
-            f"{report.nodeid}, {title} ({name})" for name, spelling in SPELLINGS.items() if spelling in octets
-        )
+        _tell(f"{report.nodeid}, {title} ({name})" for name, spelling in SPELLINGS.items() if spelling in octets)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Nothing; a run that left the canary anywhere has failed."""
+    """Nothing; a run that left the canary anywhere has failed. Workers leave the search to whoever divided the run."""
+    if _is_worker(session.config):
+        return
     factory: pytest.TempPathFactory | None = getattr(session.config, "_tmp_path_factory", None)
     if factory is not None and factory._basetemp is not None:
         look_at(factory.getbasetemp())
-    if _leaks:
+    if FOUND.exists():
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Nothing; every place is told."""
-    if _leaks:
+    if FOUND.exists() and not _is_worker(terminalreporter.config):
         terminalreporter.section("a planted secret was found", red=True, bold=True)
-        for leak in dict.fromkeys(_leaks):
+        for leak in dict.fromkeys(FOUND.read_text(encoding="utf-8").splitlines()):
             terminalreporter.write_line(leak)
+        FOUND.unlink()
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    """Whether this process runs a part of the tests for another one."""
+    return hasattr(config, "workerinput")
+
+
+def _tell(found: Iterable[str]) -> None:
+    for leak in found:
+        with FOUND.open("a", encoding="utf-8") as told:
+            told.write(f"{leak}\n")

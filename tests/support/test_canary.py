@@ -2,6 +2,7 @@
 
 import base64
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -47,26 +48,39 @@ def test_configuration(tmp_path):
 """
 
 
-def run_of(directory: Path, tests: str) -> tuple[int, str]:
+def run_of(directory: Path, tests: str, *more: str) -> tuple[int, str]:
     """Exit code and output of a run of *tests* with a canary of its own: whatever it leaks is not this run's."""
     file = directory / "test_leaks.py"
     file.write_text(tests)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
     words = ["-q", "-c", "/dev/null", "-p", "tests.support.canary", "--rootdir", str(directory)]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *words, "-p", "no:cacheprovider", "--basetemp", str(directory / "run"), file],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            *words,
+            "-p",
+            "no:cacheprovider",
+            "--basetemp",
+            str(directory / "run"),
+            *more,
+            file,
+        ],
         capture_output=True,
         text=True,
         check=False,
         cwd=ROOT,
-        env={**os.environ, VARIABLE: "canary0123456789abcdef"},
-        timeout=60,
+        env={**environ, VARIABLE: f"canary{secrets.token_hex(8)}"},
+        timeout=100,
     )
     return done.returncode, done.stdout
 
 
-def test_a_run_that_leaks_fails_and_says_where(tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [pytest.param((), id="alone"), pytest.param(("-n", "2"), id="divided")])
+def test_a_run_that_leaks_fails_and_says_where(tmp_path: Path, more: tuple[str, ...]) -> None:
     """Each place is named, though every test passed: a log, a database, base64, what was removed, what was printed."""
-    code, told = run_of(tmp_path, LEAKS)
+    code, told = run_of(tmp_path, LEAKS, *more)
 
     assert code == pytest.ExitCode.TESTS_FAILED
     assert "5 passed" in told
