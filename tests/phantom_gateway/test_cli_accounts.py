@@ -408,7 +408,7 @@ def test_too_many_keys_are_refused_before_anything_is_changed(line: Line) -> Non
 
 
 def test_a_gateway_that_runs_reads_and_seals_all_the_time_while_keys_are_rotated(line: Line) -> None:
-    """Its keyring follows the file: nothing is unreadable at any moment, and in the end it seals with the new key."""
+    """F99: its keyring follows the file: nothing is ever unreadable, and in the end it seals with the new key."""
     line.set()
     gateway = line.opened()
     failures: list[str] = []

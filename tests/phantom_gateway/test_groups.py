@@ -267,7 +267,7 @@ def test_what_changes_is_seen_at_once(office: Office) -> None:
 
 
 def test_ceilings_hold_over_all_groups_of_a_user(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Groups together may not want more than the operator allows; what one gives back another may have."""
+    """F100: groups together may not want more than the operator allows; what one gives back another may have."""
     office = Office(tmp_path_factory.mktemp("office"), Limits(vms_per_user_max=5, groups_max=2))
     office.create_launch_configuration()
     office.create_group("a", DesiredCapacity=4)

@@ -38,7 +38,7 @@ def test_the_first_start_makes_one_user_and_the_second_finds_it(tmp_path: Path) 
 
 
 def test_a_database_without_its_keys_is_refused(tmp_path: Path) -> None:
-    """New keys could not open what the old ones sealed; nothing is overwritten."""
+    """F98: new keys could not open what the old ones sealed; nothing is overwritten."""
     config, environ = embedded(tmp_path / "state")
     open_installation(config, environ, NOW).close()
     config.key_file.unlink()

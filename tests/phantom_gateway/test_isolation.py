@@ -170,7 +170,7 @@ def test_every_member_is_known_to_name_something_or_not(operation: str) -> None:
 
 @pytest.mark.parametrize(("operation", "member"), cases())
 def test_anothers_is_the_same_as_missing(office: Office, operation: str, member: str) -> None:
-    """The answer about what Alice has equals, but for the name, the answer about what nobody has; hers is another."""
+    """F89: the answer about what Alice has equals, but for the name, that about what nobody has; hers is another."""
     bob = furnish(office)
     before = (office.group(), office.states())
 
@@ -189,7 +189,7 @@ def test_anothers_is_the_same_as_missing(office: Office, operation: str, member:
 
 @pytest.mark.parametrize("operation", paged())
 def test_anothers_page_token_is_none(office: Office, operation: str) -> None:
-    """A place in Alice's listing is no place for Bob: her token is answered like one that nobody was given."""
+    """F89: a place in Alice's listing is no place for Bob: her token is answered like one that nobody was given."""
     bob = furnish(office)
     token = office.call(operation, MaxRecords=1)["NextToken"]
 

@@ -164,7 +164,7 @@ def test_a_launch_configuration_in_use_stays(office: Office, name: str) -> None:
 
 
 def test_the_ceiling_of_launch_configurations_holds(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """One more than the operator allows is LimitExceeded."""
+    """F100: one more than the operator allows is LimitExceeded."""
     office = Office(tmp_path_factory.mktemp("office"), Limits(launch_configurations_max=2))
     office.create_launch_configuration("a@hotel")
     office.create_launch_configuration("b@hotel")

@@ -69,7 +69,7 @@ def test_a_password_fits_or_not(password: str, has_hash: bool, expected: bool) -
 
 
 async def test_guesses_at_once_are_counted_before_they_are_answered() -> None:
-    """Twenty guesses sent together are ten guesses and ten refusals that cost no hash."""
+    """F88: twenty guesses sent together are ten guesses and ten refusals that cost no hash."""
     logins = Logins()
     try:
         guesses = [logins.check("alice", Secret("guess"), None, "10.0.0.1", NOW) for _ in range(20)]
@@ -82,7 +82,7 @@ async def test_guesses_at_once_are_counted_before_they_are_answered() -> None:
 
 
 async def test_an_address_is_slowed_whatever_names_it_tries() -> None:
-    """One address may try fifty names and no more; a neighbour in the same IPv6 network is the same address."""
+    """F88: one address may try fifty names and no more; a neighbour in the same IPv6 network is the same address."""
     logins = Logins()
     for number in range(50):
         assert logins._addresses.take("2001:db8::/64", NOW.timestamp()) == 0.0, number

@@ -146,7 +146,7 @@ def test_secrets_are_stars(say: Callable[[logging.Logger], object], fmt: logs.Fo
 
 @pytest.mark.parametrize("fmt", ["json", "text"])
 def test_a_traceback_is_kept_without_local_variables(fmt: logs.Format) -> None:
-    """An exception's frames and message are logged; what its variables held is not."""
+    """F96: an exception's frames and message are logged; what its variables held is not."""
     text = logged(failing, fmt)
 
     assert "ValueError: no ***" in text
@@ -160,7 +160,7 @@ def test_a_traceback_in_json_stays_on_its_line() -> None:
 
 
 def test_an_exceptions_text_cannot_begin_a_line() -> None:
-    """In readable logs every line of a traceback is indented, so that none passes for an event."""
+    """F90: in readable logs every line of a traceback is indented, so that none passes for an event."""
     first, *rest = logged(failing, "text").splitlines()
 
     assert "it.failed" in first
@@ -175,7 +175,7 @@ HOSTILE = st.text(
 
 @given(HOSTILE, HOSTILE)
 def test_no_value_can_break_a_line(event: str, value: str) -> None:
-    """Whatever is logged is one printable line, and JSON gives the value back as it was."""
+    """F90: whatever is logged is one printable line, and JSON gives the value back as it was."""
     as_json = logged(lambda log: log.info("%s", event, extra={"name_given": value}))
     as_text = logged(lambda log: log.info("%s", event, extra={"name_given": value}), "text")
 
@@ -276,7 +276,7 @@ def test_the_group_is_on_every_line_of_its_pass() -> None:
     ],
 )
 def test_loggers_that_know_secrets_are_held_back(logger: str, level: int) -> None:
-    """Even at debug, other people's loggers do not print requests."""
+    """F96: even at debug, other people's loggers do not print requests."""
     assert logged(lambda _: logging.getLogger(logger).log(level, "GET /?Signature=x"), level="debug") == ""
 
 

@@ -274,7 +274,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("build", "codes"), REFUSED)
 def test_what_is_wrong_is_refused_in_aws_xml(target: Target, build: Build, codes: str) -> None:
-    """Every abuse is answered with a 4xx in well-formed AWS XML with the right code, and the gateway goes on."""
+    """F80 to F86: every abuse is answered with a 4xx in well-formed AWS XML and the right code; all goes on."""
     payload = build(target.signer)
     method = "HEAD" if payload.startswith(b"HEAD") else "POST"
 
@@ -311,7 +311,7 @@ def test_what_is_odd_but_right_is_answered(target: Target, build: Build) -> None
 
 
 def test_a_huge_body_is_refused_at_once(target: Target) -> None:
-    """A Content-Length of 100 MB is answered before the body is sent."""
+    """F79: a Content-Length of 100 MB is answered before the body is sent."""
     headers = [("Host", target.signer.host), ("Content-Length", str(100 * MIB))]
 
     answer = target.send(rendered("POST", "/", headers))
@@ -321,7 +321,7 @@ def test_a_huge_body_is_refused_at_once(target: Target) -> None:
 
 
 def test_a_huge_body_that_is_sent_all_the_same_is_cut_off(target: Target) -> None:
-    """A client that goes on sending is read for the lingering time and no longer, into nobody's memory."""
+    """F79: a client that goes on sending is read for the lingering time and no longer, into nobody's memory."""
     headers = [("Host", target.signer.host), ("Content-Length", str(1 << 50))]
 
     took_s = poured(target.gateway.port, rendered("POST", "/", headers), bytes(MIB))
@@ -331,7 +331,7 @@ def test_a_huge_body_that_is_sent_all_the_same_is_cut_off(target: Target) -> Non
 
 
 def test_an_endless_body_is_cut_off_at_the_limit(target: Target) -> None:
-    """A chunked body is refused as soon as it is longer than the limit, however long it would go on."""
+    """F79: a chunked body is refused as soon as it is longer than the limit, however long it would go on."""
     head = rendered("POST", "/", [("Host", target.signer.host), ("Transfer-Encoding", "chunked")])
     chunk = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
 
@@ -344,7 +344,7 @@ def test_an_endless_body_is_cut_off_at_the_limit(target: Target) -> None:
 
 
 def test_pipelined_requests_are_answered_in_their_order(target: Target) -> None:
-    """Good and bad requests in one packet get one answer each, in the order they were sent."""
+    """F84: good and bad requests in one packet get one answer each, in the order they were sent."""
     payloads = [target.signer.post(GOOD), target.signer.post("Action="), target.signer.get(GOOD)] * 3
 
     with connected(target.gateway.port) as connection:
@@ -354,7 +354,7 @@ def test_pipelined_requests_are_answered_in_their_order(target: Target) -> None:
 
 
 def test_a_request_behind_a_refused_body_is_not_read_as_one(target: Target) -> None:
-    """What follows a head with two lengths is never taken for a request of its own."""
+    """F84: what follows a head with two lengths is never taken for a request of its own."""
     smuggled = target.signer.post(GOOD)
     headers = [("Host", target.signer.host), ("Content-Length", "0"), ("Content-Length", str(len(smuggled)))]
 
@@ -403,7 +403,7 @@ SLOW = [
 
 
 async def test_slow_clients_are_shown_the_door(target: Target) -> None:
-    """Half-sent and dripping requests are closed within the documented limits, and others are served meanwhile."""
+    """F78: half-sent and dripping requests are closed within the documented limits, and others are served meanwhile."""
     port = target.gateway.port
 
     async with asyncio.TaskGroup() as tasks:

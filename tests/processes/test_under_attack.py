@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -266,7 +267,7 @@ def test_a_flood_of_samples_delays_no_group(gateway: Gateway) -> None:
     try:
         for size in (3, 1):
             client.resize(size)
-            wait_for(lambda size=size: (now := client.settled()) is not None and now.desired == size, f"{size} VMs")
+            wait_for(partial(has_settled, client, size), f"{size} VMs")
         assert_honest_are_served(gateway)
         grown_mib = gateway.rss_mib() - before_mib
     finally:
@@ -275,6 +276,12 @@ def test_a_flood_of_samples_delays_no_group(gateway: Gateway) -> None:
             sender.join()
 
     assert grown_mib < 60
+
+
+def has_settled(client: Client, size: int) -> bool:
+    """Whether the group wants *size* and has it."""
+    group = client.settled()
+    return group is not None and group.desired == size
 
 
 def pour(port: int, host: str, stop: threading.Event) -> None:
@@ -332,7 +339,7 @@ def test_sigterm_ends_it_in_time_whoever_holds_on(gateway: Gateway) -> None:
 
     assert code == 0
     assert took_s < 10
-    wait_for(lambda: (group := client.settled()) is not None and group.desired == 4, "the four VMs that were asked for")
+    wait_for(partial(has_settled, client, 4), "the four VMs that were asked for")
 
 
 def _code(answer: Answer) -> str:

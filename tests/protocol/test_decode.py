@@ -153,7 +153,7 @@ def test_names_that_contradict_each_other_are_refused(form: dict[str, str], part
 
 
 def test_a_list_has_a_longest_length() -> None:
-    """As many members as the limit are read, one more is refused."""
+    """F81: as many members as the limit are read, one more is refused."""
     form = {f"AutoScalingGroupNames.member.{n}": "x" for n in range(1, LIST_MEMBERS_MAX + 2)}
 
     assert str(LIST_MEMBERS_MAX) in refusal("DescribeAutoScalingGroups", form)
@@ -162,7 +162,7 @@ def test_a_list_has_a_longest_length() -> None:
 
 
 def test_reading_takes_time_in_proportion_to_the_form() -> None:
-    """Deep and wide names cost as much as their characters: 2,500 of them are read within a blink."""
+    """F81 F82: deep and wide names cost as much as their characters: 2,500 of them are read within a blink."""
     deep = ".".join(["Tags"] + ["member"] * 30)
     form = {f"{deep}.{n}": "x" for n in range(2_500)}
     began = time.process_time()
@@ -230,7 +230,7 @@ def test_whole_numbers_are_decimal(text: str, value: int) -> None:
     ids=lambda text: ascii(text[:12]),
 )
 def test_other_texts_are_no_whole_numbers(text: str) -> None:
-    """Whatever else int() might accept or choke on is refused by name, with its text cut short."""
+    """F82: whatever else int() might accept or choke on is refused by name, with its text cut short."""
     message = refusal("SetDesiredCapacity", {"DesiredCapacity": text})
 
     assert message.startswith("The parameter 'DesiredCapacity' must be a whole number of 32 bits, not '")
@@ -252,7 +252,7 @@ def test_numbers_with_fractions_are_read(text: str, value: float) -> None:
     ids=ascii,
 )
 def test_other_texts_are_no_numbers(text: str) -> None:
-    """Neither infinity nor NaN gets in, in no spelling: every later comparison would lie."""
+    """F82: neither infinity nor NaN gets in, in no spelling: every later comparison would lie."""
     assert "'MetricValue' must be a finite decimal number" in refusal("ExecutePolicy", {"MetricValue": text})
 
 

@@ -159,7 +159,7 @@ def test_a_moment_without_zone_is_a_mistake_of_ours() -> None:
     ],
 )
 def test_texts_are_escaped_everywhere(text: str, expected: str) -> None:
-    """A text in a structure, in a list and in an error is written so that it comes back, or is made harmless."""
+    """F91: a text in a structure, in a list and in an error is written so that it comes back, or is made harmless."""
     assert escape(text) == expected
     assert group(Status=text) == f"<Status>{expected}</Status>"
     assert group(AvailabilityZones=[text]) == f"<AvailabilityZones><member>{expected}</member></AvailabilityZones>"

@@ -89,7 +89,7 @@ def test_forms_are_read_as_the_standard_library_writes_them(form: dict[str, str]
     ],
 )
 def test_a_parameter_given_twice_is_refused(request_: Request) -> None:
-    """Two values for one name would let the signature, the checks and the operation see different ones."""
+    """F86: two values for one name would let the signature, the checks and the operation see different ones."""
     error = refusal(request_)
 
     assert (error.code, error.status) == ("InvalidQueryParameter", 400)
@@ -110,7 +110,7 @@ def test_a_parameter_given_twice_is_refused(request_: Request) -> None:
     ],
 )
 def test_text_that_is_not_utf8_is_refused_by_name(request_: Request, name: str) -> None:
-    """Bytes that are no text are the client's error, and the message says where they are."""
+    """F83: bytes that are no text are the client's error, and the message says where they are."""
     error = refusal(request_)
 
     assert (error.code, error.status) == ("MalformedQueryString", 400)
@@ -122,7 +122,7 @@ def test_text_that_is_not_utf8_is_refused_by_name(request_: Request, name: str) 
     "character", ["\x00", "\x01", "\x08", "\x0b", "\x0c", "\x1b", "\x1f", "\ufffe", "\uffff"], ids=ascii
 )
 def test_characters_that_xml_cannot_carry_are_refused(character: str, where: str) -> None:
-    """One such character in a recorded name would break every later Describe for every client."""
+    """F83: one such character in a recorded name would break every later Describe for every client."""
     request = {
         "query": get(urlencode({"Tags.member.1.Value": f"a{character}b"})),
         "body": post(urlencode({"Tags.member.1.Value": f"a{character}b"}).encode()),
@@ -147,7 +147,7 @@ def test_characters_that_xml_cannot_carry_are_refused(character: str, where: str
     ],
 )
 def test_a_flood_of_parameters_costs_nothing(request_: Request) -> None:
-    """A hundred thousand fields are refused before they are taken apart."""
+    """F81: a hundred thousand fields are refused before they are taken apart."""
     began = time.process_time()
 
     error = refusal(request_)
@@ -180,7 +180,7 @@ def test_the_limit_of_parameters_counts_both_halves() -> None:
     ],
 )
 def test_names_have_limits(name: str, is_read: bool) -> None:
-    """A name that no operation can have is refused before anything is built from it."""
+    """F81: a name that no operation can have is refused before anything is built from it."""
     if is_read:
         assert read_form(get(f"{name}=1")) == {name: "1"}
     else:

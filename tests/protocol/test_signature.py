@@ -363,7 +363,7 @@ FLOODS = [
     ],
 )
 def test_a_bad_signature_is_refused_by_its_own_code(request_: Request, code: str, status: int) -> None:
-    """Every fault has the code and status of AWS's list, and a text without secrets or canonical strings."""
+    """F86: every fault has the code and status of AWS's list, and a text without secrets or canonical strings."""
     with pytest.raises(ApiError) as caught:
         verify(request_)
 
@@ -394,7 +394,7 @@ def test_all_missing_parts_are_named_at_once() -> None:
 )
 @pytest.mark.parametrize("secret", [pytest.param(None, id="unknown"), pytest.param("", id="empty")])
 def test_no_key_verifies_without_a_secret(request_: Request, secret: str | None) -> None:
-    """An unknown key, or one whose secret is empty, never verifies, though the stand-in secret itself had signed."""
+    """F86: an unknown key, or one of an empty secret, never verifies, though the stand-in secret itself had signed."""
     claim = signature.read_claim(request_, NOW)
 
     with pytest.raises(ApiError) as caught:
@@ -413,7 +413,7 @@ def test_no_key_verifies_without_a_secret(request_: Request, secret: str | None)
     ],
 )
 def test_a_stale_or_malformed_request_does_not_tell_whether_its_key_exists(request_: Request) -> None:
-    """The same answer, word for word, for a key of ours and for a stranger's."""
+    """F87: the same answer, word for word, for a key of ours and for a stranger's."""
     answers = []
     for keys in ({KEY: SECRET}, {}):
         with pytest.raises(ApiError) as caught:

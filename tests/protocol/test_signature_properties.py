@@ -114,7 +114,7 @@ def test_a_parameter_added_or_taken_away_is_refused(data: st.DataObject, request
 @QUICK
 @given(st.data(), v4_requests().filter(lambda request: request.body != b""))
 def test_a_changed_body_is_refused(data: st.DataObject, request_: Request) -> None:
-    """Every byte of the body is bound by version 4."""
+    """F86: every byte of the body is bound by version 4."""
     place = data.draw(st.integers(0, len(request_.body) - 1))
     new = data.draw(st.integers(0, 255))
     assume(new != request_.body[place])
@@ -138,7 +138,7 @@ def test_a_changed_form_is_refused(data: st.DataObject, request_: Request) -> No
 @QUICK
 @given(st.data(), v4_requests())
 def test_a_changed_signed_header_is_refused(data: st.DataObject, request_: Request) -> None:
-    """Every signed header but Host, whose port may differ; and every letter of Authorization itself."""
+    """F86: every signed header but Host, whose port may differ; and every letter of Authorization itself."""
     signed = signature.read_claim(request_, NOW).parts
     assert isinstance(signed, sigv4.Parts)
     name = data.draw(st.sampled_from([*(set(signed.signed_headers) - {"host"}), "authorization"]))
@@ -150,7 +150,7 @@ def test_a_changed_signed_header_is_refused(data: st.DataObject, request_: Reque
 @QUICK
 @given(st.data(), signed_requests)
 def test_another_host_is_refused(data: st.DataObject, request_: Request) -> None:
-    """The name in Host is bound, its port is not."""
+    """F85: the name in Host is bound, its port is not."""
     name, colon, port = (request_.header("host") or "").partition(":8445")
     changed = change_one(data, name)
     assume(changed.rpartition(":")[0] != name.rpartition(":")[0] or ":" not in changed)

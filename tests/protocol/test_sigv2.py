@@ -100,7 +100,7 @@ def test_a_fresh_request_is_accepted(times: dict[str, str]) -> None:
     ],
 )
 def test_no_parameter_is_left_unsigned(request_: Request) -> None:
-    """A parameter added anywhere after signing spoils the request, wherever the signed ones stood."""
+    """F86: a parameter added anywhere after signing spoils the request, wherever the signed ones stood."""
     with pytest.raises(ApiError) as caught:
         verify(request_)
 

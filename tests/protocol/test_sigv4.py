@@ -291,7 +291,7 @@ def test_a_date_is_accepted_in_every_usual_form(name: str, sent: str, stamp: str
 
 @pytest.mark.parametrize("off_min", [-15, -14, 0, 14, 15])
 def test_a_clock_may_be_off_by_a_quarter_of_an_hour(off_min: int) -> None:
-    """A request signed up to fifteen minutes ago, or ahead, is fresh."""
+    """F86: a request signed up to fifteen minutes ago, or ahead, is fresh."""
     assert verify(signed_v4(at=NOW + timedelta(minutes=off_min))) == KEY
 
 
@@ -334,7 +334,7 @@ def test_a_presigned_query_is_good_until_it_expires(expires_s: int, age_s: int) 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_the_body_of_a_presigned_request_is_bound(method: str) -> None:
-    """A body that was not there when the query was presigned spoils the signature."""
+    """F86: a body that was not there when the query was presigned spoils the signature."""
     request = replace(presigned_v4(), method=method, body=b"Action=DeleteAutoScalingGroup")
 
     with pytest.raises(ApiError) as caught:
@@ -373,7 +373,7 @@ def test_an_encoded_percent_sign_in_a_path_has_one_meaning() -> None:
 
 
 def test_a_rotated_secret_stops_verifying_at_once() -> None:
-    """The derived key of the old secret is kept, but is never found under the new one."""
+    """F86: the derived key of the old secret is kept, but is never found under the new one."""
     request = signed_v4()
     verify(request, keys={KEY: SECRET})
 

@@ -132,7 +132,7 @@ def test_values_of_instances_and_of_the_group_are_never_mixed() -> None:
 
 
 def test_stale_values_are_none() -> None:
-    """The original used the last value of a silent instance for ever; tcollector's pauses of 300 s are no silence."""
+    """F102: the original used the last value of the silent for ever; tcollector's pauses of 300 s are no silence."""
     assert wanted(engines.decide(group(2), serving(2), loads(9, 9, old_s=899), NOW), 2) == 3
     assert wanted(engines.decide(group(2), serving(2), loads(9, 9, old_s=901), NOW), 2) == 2
     assert wanted(engines.decide(group(2, QUEUE), serving(2), queue(9, old_s=901), NOW), 2) == 2
@@ -249,7 +249,7 @@ def situations(draw: st.DrawFn) -> tuple[Group, list[Instance], Readings]:
 @settings(max_examples=200, deadline=None)
 @given(situations())
 def test_whatever_sensors_say_the_bounds_hold(situation: tuple[Group, list[Instance], Readings]) -> None:
-    """The result is within the group's bounds, grows no further than the operator lets it, and is a real change."""
+    """F104: the result is within the group's bounds and the operator's, and is a real change."""
     before, instances, readings = situation
 
     decision = engines.decide(before, instances, readings, NOW)
@@ -266,7 +266,7 @@ def test_whatever_sensors_say_the_bounds_hold(situation: tuple[Group, list[Insta
 @settings(max_examples=200, deadline=None)
 @given(situations())
 def test_whatever_sensors_say_the_cooldown_holds(situation: tuple[Group, list[Instance], Readings]) -> None:
-    """No second step, in either direction, before the cooldown of the first is over."""
+    """F104: no second step, in either direction, before the cooldown of the first is over."""
     before, instances, readings = situation
     decision = engines.decide(before, instances, readings, NOW)
     if not isinstance(decision, Scale):
@@ -282,7 +282,7 @@ def test_whatever_sensors_say_the_cooldown_holds(situation: tuple[Group, list[In
 @settings(max_examples=200, deadline=None)
 @given(situations())
 def test_whatever_the_policy_no_data_holds(situation: tuple[Group, list[Instance], Readings]) -> None:
-    """Neither nothing, nor what is stale, moves any group."""
+    """F103: neither nothing, nor what is stale, moves any group."""
     before, instances, readings = situation
     long_ago = ago(10_000)
     stale = Readings(

@@ -78,7 +78,7 @@ async def test_a_day_of_load_is_followed_once_up_and_once_down() -> None:
 
 @in_virtual_time
 async def test_an_hour_without_data_touches_no_machine() -> None:
-    """The same machines live before and after, and the group says what it waits for."""
+    """F103: the same machines live before and after, and the group says what it waits for."""
     sensors = SharedLoad(lambda _at_s: 3.0)
     world = await world_of(sensors, desired=5)
     await asyncio.sleep(60)

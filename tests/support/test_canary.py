@@ -79,7 +79,7 @@ def run_of(directory: Path, tests: str, *more: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("more", [pytest.param((), id="alone"), pytest.param(("-n", "2"), id="divided")])
 def test_a_run_that_leaks_fails_and_says_where(tmp_path: Path, more: tuple[str, ...]) -> None:
-    """Each place is named, though every test passed: a log, a database, base64, what was removed, what was printed."""
+    """F96: each place is named, though every test passed: log, database, base64, what was removed, what was printed."""
     code, told = run_of(tmp_path, LEAKS, *more)
 
     assert code == pytest.ExitCode.TESTS_FAILED

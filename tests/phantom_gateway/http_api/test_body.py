@@ -55,7 +55,7 @@ def test_json_is_read_as_it_was_meant(value: Any, is_ascii: bool) -> None:
 
 @given(st.binary(max_size=60) | st.lists(st.sampled_from(PIECES), max_size=30).map(b"".join))
 def test_anything_else_is_refused_in_a_sentence(body: bytes) -> None:
-    """Any bytes are a value that can be written again as UTF-8, or a 400."""
+    """F82: any bytes are a value that can be written again as UTF-8, or a 400."""
     value = outcome(read_json, body)
 
     if isinstance(value, JsonError):

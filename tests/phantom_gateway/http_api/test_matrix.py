@@ -147,7 +147,7 @@ async def test_what_should_work_works(world: World, endpoint: Endpoint) -> None:
 
 @pytest.mark.parametrize("endpoint", every(closed=True))
 async def test_strangers_are_refused(world: World, endpoint: Endpoint) -> None:
-    """No token, a wrong one, and another user's: 403 in the original's words, and nothing has changed."""
+    """F86: no token, a wrong one, and another user's: 403 in the original's words, and nothing has changed."""
     before = world.dump()
     bobs_token = world.counter.token(world.bob)
     before = world.dump()
@@ -162,7 +162,7 @@ async def test_strangers_are_refused(world: World, endpoint: Endpoint) -> None:
 
 @pytest.mark.parametrize("endpoint", every(closed=True, ending=True))
 async def test_another_user_finds_nothing_of_alices(world: World, endpoint: Endpoint) -> None:
-    """With his own token, Bob reads none of her names, and what she has is not there for him."""
+    """F89: with his own token, Bob reads none of her names, and what she has is not there for him."""
     before = world.dump()
     is_new = endpoint.method == "POST" and not endpoint.names
 

@@ -63,7 +63,7 @@ async def test_a_login_may_be_json(counter: Counter) -> None:
 async def test_a_failure_is_401_with_the_originals_body(
     counter: Counter, username: str, password: str, text: str
 ) -> None:
-    """Name and password are not told apart, and no token is made."""
+    """F87: name and password are not told apart, and no token is made."""
     set_password(counter, "opensesame")
 
     reply = await log_in(counter, username, password)
@@ -87,7 +87,7 @@ async def test_a_user_without_a_password_cannot_log_in(counter: Counter) -> None
 
 
 async def test_guessing_is_slowed(counter: Counter) -> None:
-    """After ten failures even the right password has to wait as long as Retry-After says."""
+    """F88: after ten failures even the right password has to wait as long as Retry-After says."""
     set_password(counter, "opensesame")
     for _ in range(10):
         assert (await log_in(counter, password="guess")).status == 401

@@ -84,11 +84,8 @@ async def test_a_token_that_is_revoked_stops_working(
     for gateway in gateways:
         assert (await gateway.find(pair)).user.id == office.user.id
 
-    office.database.write_now(
-        lambda connection: [
-            records.revoke(connection, row.id, office.now) for row in records.made(connection, office.user.id)
-        ]
-    )
+    (row,) = office.database.read_now(partial(records.made, user_id=office.user.id))
+    office.database.write_now(partial(records.revoke, token_id=row.id, now=office.now))
     ahead.by_s = REMEMBERED_S
     for gateway in gateways:
         with pytest.raises(JsonError):

@@ -55,7 +55,7 @@ async def test_a_point_and_a_list_of_points_are_taken(station: Station) -> None:
 
 
 async def test_a_compressed_body_is_taken_and_a_bomb_is_not(station: Station) -> None:
-    """What gzip makes of a gigabyte of zeros is small; unpacking ends at the limit."""
+    """F80: what gzip makes of a gigabyte of zeros is small; unpacking ends at the limit."""
     gz = {"Content-Encoding": "gzip"}
     good = gzip.compress(json.dumps(point(station)).encode())
 
@@ -116,7 +116,7 @@ async def test_a_bad_body_is_the_senders_mistake(station: Station, body: bytes) 
 
 
 async def test_a_body_that_is_too_large_is_refused(station: Station) -> None:
-    """Before it is read where it says so."""
+    """F79: before it is read where it says so."""
     assert (await station.http("POST", "/api/put", b" " * 1_100_000))[0] == 413
 
 

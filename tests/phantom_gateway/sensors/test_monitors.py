@@ -147,7 +147,7 @@ async def elsewhere(_request: web.Request) -> web.StreamResponse:
 async def test_a_monitor_in_trouble_is_no_data_with_a_reason(
     kind: type[OpenTsdb | Prometheus], handler: Handler, words: str
 ) -> None:
-    """Within limits of time and size; the text is the same for the same trouble."""
+    """F93: within limits of time and size; the text is the same for the same trouble."""
     async with serving(handler) as url:
         with pytest.raises(Trouble, match=words):
             await ask(kind(url, 0.3))

@@ -108,7 +108,7 @@ MALFORMED = [
 async def test_a_line_that_does_not_count_is_counted_and_harms_nobody(
     station: Station, line: bytes, reason: str
 ) -> None:
-    """The next line on the same connection counts, and nothing of the bad one is kept."""
+    """F102: the next line on the same connection counts, and nothing of the bad one is kept."""
     now = f"{station.office.now.timestamp():.0f}".encode()
     bad = line.replace(b"{now}", now).replace(b"{host}", station.ids[0].encode())
 
@@ -241,7 +241,7 @@ async def test_a_password_works_and_is_found_nowhere(
 
 
 async def test_guessing_is_slow(strict: Station, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After ten wrong passwords within a minute none is checked any more, and the right one has to wait."""
+    """F88: after ten wrong passwords within a minute none is checked any more, and the right one has to wait."""
     monkeypatch.setattr(senders, "GUESSES_MAX", 3)
     hashed = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(SECRET)
     user_id = strict.office.user.id
@@ -301,7 +301,7 @@ async def test_silence_is_cut_off_in_the_end(station: Station, monkeypatch: pyte
 
 
 async def test_one_connection_too_many_is_refused(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that are there go on; when one leaves, there is room again, after lines and after HTTP."""
+    """F101: those that are there go on; when one leaves, there is room again, after lines and after HTTP."""
     monkeypatch.setattr(receiver, "CONNECTIONS_MAX", 1)
     async with station.connection() as (reader, writer):
         writer.write(b"version\n")
@@ -337,7 +337,7 @@ async def _eventually(station: Station) -> bytes:
 
 
 async def test_a_sender_that_reads_nothing_costs_nothing(station: Station) -> None:
-    """Tcollector never reads what is answered to its lines: answers are dropped, and lines go on counting."""
+    """F101: tcollector never reads what is answered to its lines: answers are dropped, and lines go on counting."""
     lines = (b"put load x 1\n" * 90 + station.put().encode()) * 300
     async with station.connection() as (_, writer):
         writer.write(lines)
@@ -348,7 +348,7 @@ async def test_a_sender_that_reads_nothing_costs_nothing(station: Station) -> No
 
 
 async def test_a_user_has_as_many_series_as_the_operator_lets_him(tmp_path: Path) -> None:
-    """What is one too many is counted, in memory already."""
+    """F100: what is one too many is counted, in memory already."""
     async with opened(tmp_path, series_per_user_max=2) as station:
         await station.say(*(station.put(1, f"m{number}") for number in range(4)), station.put(2, "m0"))
 
