@@ -24,7 +24,7 @@ from phantom_gateway import clock
 from phantom_gateway.accounts import REFRESH_EVERY_S, GatewayAccounts
 from phantom_gateway.clouds import CloudsOf, OwnCloudOf, build_clouds, build_own_cloud
 from phantom_gateway.config import Config, LocalCloudSettings
-from phantom_gateway.first_look import look_around
+from phantom_gateway.first_look import Lookout
 from phantom_gateway.front.callers import Callers
 from phantom_gateway.front.http_api.callers import Callers as HttpApiCallers
 from phantom_gateway.front.http_api.door import ANYTHING_BELOW, HttpApiDoor
@@ -42,7 +42,7 @@ from phantom_gateway.operations.fragments import FragmentCache
 from phantom_gateway.operations.http_api import all_endpoints
 from phantom_gateway.operations.http_api.call import PREFIX
 from phantom_gateway.probes import Probes
-from phantom_gateway.records import activities, answers, events, freezes, sensors, tokens, unrecorded
+from phantom_gateway.records import activities, answers, events, freezes, home, sensors, tokens, unrecorded
 from phantom_gateway.records.ledger import SqlLedger, open_to_all
 from phantom_gateway.records.session import Connection, RecordsUnavailable
 from phantom_gateway.records.users import User
@@ -145,12 +145,14 @@ async def serving(
     sensing = Sensing(config, installation, clock.now, wakes, _owner_of)
     shards = _shards(config, installation)
     ledger = _ledger(config, installation, shards)
+    lookout = Lookout(installation.database, home.of_directory(config.state_directory), clock.now, _new_id)
+    ledger.vet = lookout.vet
     reconciler = Reconciler(
         ledger=ledger,
         accounts=accounts,
         clock=clock.now,
         random=random.Random(),  # noqa: S311 - jitter, not a secret
-        new_token=lambda uid: token_for(installation.gateway_id, uid, secrets.token_hex(6)),
+        new_token=lambda uid: lookout.fresh(token_for(installation.gateway_id, uid, secrets.token_hex(6))),
         gateway_id=installation.gateway_id,
         sweep_interval_s=config.reconciler.sweep_interval_s,
         workers=config.reconciler.workers,
@@ -167,7 +169,7 @@ async def serving(
         await accounts.refresh()
         await _join(shards, reconciler)
         async with asyncio.TaskGroup() as loops:
-            tasks = _start(loops, installation, reconciler, accounts, sensing, streams, shards)
+            tasks = _start(loops, installation, reconciler, accounts, sensing, streams, shards, lookout)
             async with (
                 sensing.receiving() as sensor_port,
                 listening(app, config.server.host, config.server.port, _tls(config)) as port,
@@ -198,6 +200,7 @@ def _start(
     sensing: Sensing,
     streams: Streams,
     shards: Shards | None,
+    lookout: Lookout,
 ) -> list[asyncio.Task[None]]:
     """Everything that goes on for as long as the gateway serves."""
     return [
@@ -207,7 +210,7 @@ def _start(
         loops.create_task(_follow_accounts(accounts, reconciler.wake)),
         *sensing.start(loops),
         loops.create_task(streams.run()),
-        loops.create_task(_follow_freezes(installation, reconciler)),
+        loops.create_task(_follow_freezes(installation, reconciler, lookout)),
         *_keep(shards, reconciler, loops),
     ]
 
@@ -375,20 +378,22 @@ def _owner_of(connection: Connection, token: str, now: datetime) -> User | None:
     return None if bearer is None else bearer.user
 
 
-async def _follow_freezes(installation: Installation, reconciler: Reconciler) -> None:
+async def _follow_freezes(installation: Installation, reconciler: Reconciler, lookout: Lookout) -> None:
     """
-    Never returns; what people freeze and thaw is in force at once.
+    Never returns; what people freeze and thaw is in force at once, and what the lookout freezes.
 
     Nothing is launched or terminated before the first reading, and that waits for a look at what is there.
     """
     has_looked = False
     while True:
         try:
-            if not has_looked:
-                await look_around(reconciler, installation.database, clock.now, _new_id)
+            if has_looked:
+                await lookout.watch()
+            else:
+                await lookout.look_around(reconciler)
                 has_looked = True
             in_force, said = await installation.database.read(_brakes_on)
-            reconciler.condemn(said.condemned, said.kept)
+            reconciler.condemn(said.condemned, said.kept, lookout.strangers)
             await reconciler.freeze(in_force)
         except RecordsUnavailable as unavailable:
             log.warning("freezes.not_read", extra={"reason": str(unavailable)})

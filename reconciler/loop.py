@@ -115,6 +115,7 @@ class Reconciler:
         self._reaps_leftovers = reaps_leftovers
         self._condemned: frozenset[Place] = frozenset()
         self._kept: frozenset[Place] = frozenset()
+        self._spared: frozenset[Place] = frozenset()
         self._free = asyncio.Semaphore(workers)
         self._sweepers: dict[str, tuple[Sweeper, asyncio.Task[None]]] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -165,20 +166,26 @@ class Reconciler:
         for position, uid in enumerate(uids):
             self._wake_later(uid, FREEZE_SPREAD_S * position / len(uids))
 
-    def condemn(self, condemned: frozenset[Place], kept: frozenset[Place] = frozenset()) -> None:
+    def condemn(
+        self,
+        condemned: frozenset[Place],
+        kept: frozenset[Place] = frozenset(),
+        spared: frozenset[Place] = frozenset(),
+    ) -> None:
         """
         Nothing; of machines that nothing in the ledger stands for, an operator has given up those *condemned*.
 
-        Those *kept* take places in their groups at once, where there is room.
+        Those *kept* take places in their groups at once, where there is room. Those *spared* are left alone until they
+        are one or the other: this ledger never launched them.
         """
-        if (condemned, kept) != (self._condemned, self._kept):
-            self._condemned, self._kept = condemned, kept
+        if (condemned, kept, spared) != (self._condemned, self._kept, self._spared):
+            self._condemned, self._kept, self._spared = condemned, kept, spared
             self._wake_all({uid for s, _ in self._sweepers.values() for uid in s.picture.by_group})
 
     def marks(self) -> list[Marked]:
         """Living machines with our mark, as they are seen now."""
         return [
-            Marked(sweeper.account.cloud.name, uid, machine)
+            Marked(sweeper.account.cloud.name, uid, machine, sweeper.account.key)
             for sweeper, _ in self._sweepers.values()
             for uid, machines in sweeper.picture.by_group.items()
             for machine in machines
@@ -345,6 +352,8 @@ class Reconciler:
             ids = [machine.machine_id for machine in machines]
             first_seen = self._orphans.first_seen(uid, key, ids, picture.swept_at)
             now, condemned = self._clock(), _on(sweeper.account.cloud.name, self._condemned)
+            spared = _on(sweeper.account.cloud.name, self._spared - self._condemned)
+            machines = tuple(machine for machine in machines if machine.machine_id not in spared)
             doomed = leftovers.reapable(machines, first_seen, picture.swept_at, removed_at, condemned, now)
             if doomed and self._reaps_leftovers:
                 await self._executor.reap_leftovers(uid, sweeper.account, doomed, Outcome())
@@ -416,6 +425,7 @@ class Reconciler:
             missing=len(sweeper.absences),
             condemned=_on(name, self._condemned),
             kept=_on(name, self._kept),
+            spared=_on(name, self._spared - self._condemned - self._kept),
             frozen=self._frozen(group.uid, group.user_id, name, now),
         )
 

@@ -306,6 +306,8 @@ class AccountView:
     """Ids of machines that nothing in the ledger stands for, and that an operator wants terminated."""
     kept: frozenset[str] = frozenset()
     """The same, but an operator wants them to be instances of their group."""
+    spared: frozenset[str] = frozenset()
+    """The same, but this ledger never launched them, and no operator has said what becomes of them."""
     frozen: Hold | None = None
     """Somebody has frozen it for this group: nothing is launched or terminated here."""
 

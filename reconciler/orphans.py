@@ -19,11 +19,12 @@ _OVER = (MachineState.TERMINATED, MachineState.SHUTTING_DOWN)
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """A machine with our mark, on a cloud, for the group of this uid."""
+    """A machine with our mark, on a cloud, for the group of this uid; *account_key* is the account that shows it."""
 
     cloud: str
     group_uid: str
     machine: Machine
+    account_key: str = ""
 
 
 class Orphans:

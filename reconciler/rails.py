@@ -181,6 +181,8 @@ def _reaping(known: _Known, plan: actions.Plan) -> Iterator[str]:
                 yield f"Reap of {machine_id}, which does not bear the group's mark"
             if (action.cloud, machine_id) in kept:
                 yield f"Reap of {machine_id}, for which an instance stands"
+            if machine_id in account.spared:
+                yield f"Reap of {machine_id}, which this ledger never launched"
 
 
 def _launching(known: _Known, plan: actions.Plan) -> Iterator[str]:
@@ -374,6 +376,8 @@ def _adoption(known: _Known, plan: actions.Plan) -> Iterator[str]:
             yield f"Adopt of {action.machine_id}, which does not bear the group's mark"
         elif machine.state not in {MachineState.RUNNING, MachineState.PENDING}:
             yield f"Adopt of {action.machine_id}, which does not run"
+        if account is not None and action.machine_id in account.spared:
+            yield f"Adopt of {action.machine_id}, which this ledger never launched"
         is_awaited = (action.cloud, action.token) in claimed and not _given_up(known, plan, action)
         if (action.cloud, action.machine_id) in taken or is_awaited:
             yield f"Adopt of {action.machine_id}, for which an instance stands"

@@ -150,7 +150,9 @@ def reap(draft: Draft) -> None:
             due = machine.launched_at + timedelta(seconds=REAP_AFTER_S)
             known = machine.mark is not None and (cloud, machine.mark.token) in tokens
             given_up = machine.machine_id in draft.view.accounts[cloud].condemned
-            if draft.now < due and not draft.group.deleting and not given_up:
+            if machine.machine_id in draft.view.accounts[cloud].spared:
+                draft.wait(f"{cloud} shows {machine.machine_id} of this group, which was never launched: left alone")
+            elif draft.now < due and not draft.group.deleting and not given_up:
                 draft.again_at(due)
             elif few or known or draft.group.deleting or given_up:
                 doomed.append(machine.machine_id)
@@ -179,7 +181,7 @@ def _is_needed(draft: Draft, cloud: str, machine: Machine) -> bool:
     """True when the group is better off with this stray machine than without it."""
     seen = draft.view.accounts[cloud]
     young = draft.now < machine.launched_at + timedelta(seconds=REAP_AFTER_S)
-    if machine.machine_id in seen.condemned or (young and machine.machine_id not in seen.kept):
+    if machine.machine_id in seen.condemned | seen.spared or (young and machine.machine_id not in seen.kept):
         return False
     if machine.state is MachineState.PENDING:
         return draft.missing > 0

@@ -10,7 +10,7 @@ import hashlib
 import json
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,7 +28,14 @@ TEXT_LENGTH_MAX = 1_000
 
 DONE = "done"
 
+LAUNCH = "launch"
+"""What the gateway does when it claims instances; such entries name the tokens."""
+
+SEARCHED_AT_ONCE = 1_000
+"""Launches in one look through the audit: some 2 ms. Higher: more of them are read than were needed."""
+
 _MICROSECOND = timedelta(microseconds=1)
+_ID_MAX = 2**62
 _written = json.JSONEncoder(separators=(",", ":")).encode
 _BOOT = secrets.token_hex(6)
 
@@ -74,6 +81,12 @@ _HEAD = Prepared(
     .limit(1)
 )
 _ADD = Prepared(audit.insert())
+_LAUNCHES = Prepared(
+    sa.select(audit.c.id, audit.c.detail)
+    .where(audit.c.action == LAUNCH, audit.c.who == GATEWAY, audit.c.id < sa.bindparam("before"))
+    .order_by(audit.c.id.desc())
+    .limit(SEARCHED_AT_ONCE)
+)
 _COLUMNS = (
     audit.c.chain,
     audit.c.number,
@@ -110,6 +123,35 @@ def add(connection: sa.Connection, entry: Entry) -> None:
         "hash": _seal(chain, number + 1, kept, before),
     }
     _ADD.run(connection, values)
+
+
+def launch(at: datetime, group: str, cloud: str, tokens: Collection[str], count: int, because: str) -> Entry:
+    """That *count* instances of *group* were claimed on *cloud*: written with the claims, before any cloud is called."""
+    detail = f"cloud={cloud} count={count} tokens={','.join(tokens)} {because}"
+    return Entry(at, GATEWAY, LAUNCH, group, detail=detail)
+
+
+def launched(connection: sa.Connection, tokens: Collection[str]) -> set[str]:
+    """
+    Those of *tokens* that these records have ever claimed instances with.
+
+    The newest launches are read first: what was launched just now is found at once. Only for what these records never
+    launched all of them are read, a second for some million.
+    """
+    wanted, found = set(tokens), set[str]()
+    before = _ID_MAX
+    while wanted - found:
+        entries = _LAUNCHES.rows(connection, {"before": before})
+        for _, detail in entries:
+            found.update(wanted.intersection(_tokens_of(detail)))
+        if len(entries) < SEARCHED_AT_ONCE:
+            break
+        before = entries[-1][0]
+    return found
+
+
+def _tokens_of(detail: str) -> list[str]:
+    return detail.partition(" tokens=")[2].partition(" ")[0].split(",")
 
 
 def rows(connection: sa.Connection, *, newest: int | None = None, target: str | None = None) -> list[Row]:

@@ -11,8 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from phantom_gateway.records import home
 from phantom_gateway.records.session import Connection, Database
-from phantom_gateway.records.tables import gateways, metadata, shards, wakes
+from phantom_gateway.records.tables import gateway, gateways, metadata, shards, wakes
 
 BATCH_ROWS = 500
 """Rows in one statement. User data takes up to 30 KB a row; more rows would take more memory than time they save."""
@@ -47,6 +48,7 @@ def _copy_all(reading: Connection, writing: Connection, told: Progress) -> Mappi
     counts = {}
     for table in tables:
         counts[table.name] = _copy_table(reading, writing, table, told)
+    writing.execute(gateway.delete().where(gateway.c.name == home.FACT))  # the copy's is another, found when it is used
     return counts
 
 

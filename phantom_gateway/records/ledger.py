@@ -5,7 +5,7 @@ Owns: the state changes of instances and the activities that tell of them, each 
 decisions. API calls that end instances use :func:`begin_termination`, so that there is one way to write it down.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -58,6 +58,16 @@ Fence = Callable[[sa.Connection, str], None]
 """Raises LeaseLost when the group of this uid is not this gateway's until the transaction ends."""
 
 
+Vet = Callable[[sa.Connection, str, Collection[str], Collection[str]], None]
+"""Raises when, on a cloud, one of these machines must not be terminated, or one with these tokens not taken in."""
+
+
+def anything_goes(
+    _connection: sa.Connection, _cloud: str, _machine_ids: Collection[str], _tokens: Collection[str]
+) -> None:
+    """The vet of records that nobody can have copied."""
+
+
 def open_to_all(_connection: sa.Connection, _uid: str) -> None:
     """The fence of a database that one gateway has for itself."""
 
@@ -67,7 +77,8 @@ class SqlLedger:
     The ledger of all groups in *database*. *new_id* makes activity ids; *limits* are the operator's ceilings.
 
     Every verb that writes asks the *fence* in its transaction, and has the group's row while it does: so nothing is
-    written for a group that is another gateway's. Such verbs raise :class:`reconciler.lease.LeaseLost`.
+    written for a group that is another gateway's. Such verbs raise :class:`reconciler.lease.LeaseLost`. *vet* has a
+    word before a machine for which no instance stands is terminated, or taken in.
     """
 
     def __init__(
@@ -78,6 +89,7 @@ class SqlLedger:
         limits: Limits | None = None,
         fence: Fence = open_to_all,
     ) -> None:
+        self.vet: Vet = anything_goes
         self._database = database
         self._fence = fence
         self._sources = LaunchSources(keyring)
@@ -118,9 +130,10 @@ class SqlLedger:
             placed = {"place": place, "zone": zone}
             told = self._write_claims(connection, group, specs[cloud], tokens, causes, now, placed)
             groups.owe(connection, group.id, -replacing)
-            names = ",".join(dict.fromkeys(token for token, _ in tokens))
-            detail = f"cloud={cloud} count={len(tokens)} tokens={names} {causes[0] if causes else ''}"
-            audit.add(connection, audit.Entry(now, audit.GATEWAY, "launch", group.name, detail=detail))
+            names = list(dict.fromkeys(token for token, _ in tokens))
+            self.vet(connection, cloud, (), names)
+            because = causes[0] if causes else ""
+            audit.add(connection, audit.launch(now, group.name, cloud, names, len(tokens), because))
             rows = instances.of_tokens(connection, {token for token, _ in tokens})
             events.add(connection, group.id, told + [events.instance(row) for row in rows], now)
             return [_instance(row) for row in rows]
@@ -334,6 +347,7 @@ class SqlLedger:
         """See the port."""
 
         def job(connection: sa.Connection) -> None:
+            self.vet(connection, cloud, machine_ids, ())
             group = groups.by_uid(connection, uid)
             target = f"{uid if group is None else group.name} {' '.join(machine_ids)}"
             detail = f"cloud={cloud} {because}"

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
 
-from phantom_gateway.records import users
+from phantom_gateway.records import audit, users
 from phantom_gateway.records.tables import activities, groups, instances
 from reconciler.orphans import Marked
 
@@ -52,6 +52,22 @@ def among(connection: sa.Connection, marks: Sequence[Marked]) -> list[Unrecorded
             launched_at = mark.machine.launched_at.isoformat()
             found.append(Unrecorded(mark.cloud, mark.machine.machine_id, mark.group_uid, name, launched_at))
     return found
+
+
+def strangers(connection: sa.Connection, marks: Sequence[Marked]) -> list[Marked]:
+    """
+    Those of *marks* that these records never launched.
+
+    What they launched is on record before the cloud is called, and stays there: a leak of ours is no stranger, however
+    long its instance is forgotten. A mark without a token tells nothing.
+    """
+    tokens = {mark.machine.mark.token for mark in marks if mark.machine.mark is not None and mark.machine.mark.token}
+    if not tokens:
+        return []
+    rows = connection.execute(sa.select(instances.c.token).where(instances.c.token.in_(tokens)).distinct())
+    unknown = tokens.difference(rows.scalars())
+    unknown -= audit.launched(connection, unknown)
+    return [mark for mark in marks if mark.machine.mark is not None and mark.machine.mark.token in unknown]
 
 
 def listed(connection: sa.Connection) -> list[Unrecorded]:

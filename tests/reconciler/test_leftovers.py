@@ -52,6 +52,26 @@ def test_what_an_operator_gave_up_of_a_known_group_is_reaped() -> None:
     assert [a.machine_ids for a in of_kind(made, actions.Reap)] == [("m-8",)]
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [
+        pytest.param({"desired": 2}, id="no instance stands for it"),
+        pytest.param({"desired": 3}, id="there is a place for it"),
+        pytest.param({"desired": 0, "deleting": True}, id="its group is being deleted"),
+    ],
+)
+def test_what_this_ledger_never_launched_is_left_alone(facts: dict[str, int]) -> None:
+    """Another gateway with our id launched it (F14): it is neither ended nor taken in, and the group says so."""
+    shown = running(1, 2, 7)
+    seen = {"hotel": account(shown, spared=frozenset({"m-7"}))}
+    spared = plan(view(instances=[instance(1), instance(2)], accounts=seen, **facts))  # type: ignore[arg-type]
+    ours = plan(view(instances=[instance(1), instance(2)], accounts={"hotel": account(shown)}, **facts))  # type: ignore[arg-type]
+
+    assert of_kind(spared, actions.Reap) == of_kind(spared, actions.Adopt) == []
+    assert of_kind(ours, actions.Reap) + of_kind(ours, actions.Adopt)
+    assert any("never launched" in sentence for sentence in spared.waiting_on)
+
+
 async def left_behind(world: SimWorld) -> str:
     """The machine id of a leak: its group has been removed, and it came to light only now."""
     world.add_group("g-1", 1)
