@@ -74,7 +74,7 @@ replay: $(VENV)/installed-tests ## Tell the whole story of one universe: make re
 	@$(BIN)/python -m tests.sim.playing --seeds $(SEED)
 
 failover: $(VENV)/installed-tests ## Kill a PostgreSQL server 50 times under load, and gateways 50 times (half an hour)
-	@PHANTOM_KILLS=50 PHANTOM_TAKEOVERS=25 $(BIN)/python -m pytest -m processes --timeout 3600 \
+	@PHANTOM_KILLS=50 PHANTOM_TAKEOVERS=25 PHANTOM_FIGURES=failover-figures.jsonl $(BIN)/python -m pytest -m processes --timeout 3600 \
 		tests/processes/test_postgresql.py tests/processes/test_several_gateways.py
 
 check: $(VENV)/installed-tests ## Lint, types, layers, formatting, what bandit finds

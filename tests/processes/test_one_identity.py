@@ -177,12 +177,14 @@ def test_a_database_that_was_copied_on_its_server_is_a_copy(books: Books, cluste
         wait_for(Client(first.port).settled, "three instances")
         looks(books)
         frozen_here = cluster.run("select reason from freezes", original)
+        serving = (first.serves(), second.serves())
     finally:
         first.stop()
         second.stop()
         cluster.drop_database(original)
         cluster.drop_database(copy)
 
+    assert serving == (True, True), second.log.read_text()
     assert "moved or copied" in frozen_there[0][0]
     assert frozen_here == []
     assert len(books.alive()) == 3

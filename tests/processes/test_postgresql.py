@@ -9,11 +9,13 @@ import random
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.processes import figures
 from tests.processes.calls import Client, Lost, Refusal
 from tests.processes.sharing import Fleet, Replica, answered, fleet, is_unavailable
 from tests.support.gateway import Gateway
@@ -105,6 +107,7 @@ def test_a_server_killed_under_load_loses_no_acknowledged_write(alone: Fleet, ow
     chance = random.Random()
     told: list[str] = []
     refusals: set[str] = set()
+    acknowledged, healed_s = 0, []
     for round_number in range(KILLS):
         writers = [Writer(port, round_number * WRITERS + number) for number in range(WRITERS)]
         for writer in writers:
@@ -113,7 +116,9 @@ def test_a_server_killed_under_load_loses_no_acknowledged_write(alone: Fleet, ow
         threading.Event().wait(chance.uniform(0, 0.2))
         own_cluster.kill()
         own_cluster.start()
+        began_s = time.monotonic()
         wait_for(lambda: ok(Client(port).group), "the gateway to answer again", HEALED_S_MAX)
+        healed_s.append(time.monotonic() - began_s)
         for writer in writers:
             writer.ended.set()
         for writer in writers:
@@ -124,8 +129,10 @@ def test_a_server_killed_under_load_loses_no_acknowledged_write(alone: Fleet, ow
         assert not set(told) - kept
         own_cluster.run("delete from launch_specs where name like 'lc-%'", alone.database)
         own_cluster.run("delete from launch_configurations where base_name like 'lc-%'", alone.database)
+        acknowledged += len(told)
         told.clear()
 
+    figures.note("kills of PostgreSQL", count=KILLS, acknowledged=acknowledged, longest_healing_s=max(healed_s))
     assert refusals <= {"ServiceUnavailable", "AlreadyExists"}
     assert "request.failed" not in alone.replicas[0].log.read_text()
 

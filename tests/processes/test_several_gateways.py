@@ -8,7 +8,9 @@ import itertools
 import os
 import random
 import shutil
+import statistics
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tests.processes import figures
 from tests.processes.balancing import Balancer, pooler
 from tests.processes.calls import Client, Refusal
 from tests.processes.sharing import Fleet, Replica, fleet
@@ -58,6 +61,8 @@ def groups(three: Fleet) -> Iterator[list[str]]:
         client.make_group("web@hotel", 2, ["hotel"], name)
     wait_for(lambda: all_settled(client, names, 2), "all groups to have two")
     yield names
+    for replica in three.serving():
+        replica.thaw()  # whatever stopped the test
     client = Client(three.serving()[0].port)
     for name in names:
         client.delete(name)
@@ -90,6 +95,7 @@ def test_what_a_gateway_leaves_undone_another_does(three: Fleet, groups: list[st
     """F70, F71: killed or frozen in the midst of launches, its groups are whole within 20 s, nothing is there twice."""
     chance = random.Random()
     size = 2
+    took_s = []
     for round_number in range(TAKEOVERS):
         victim = three.replicas[round_number % 3]
         others = [replica for replica in three.replicas if replica is not victim]
@@ -102,7 +108,9 @@ def test_what_a_gateway_leaves_undone_another_does(three: Fleet, groups: list[st
             victim.kill()
         else:
             victim.freeze()
-        wait_for(lambda c=client, s=size: all_settled(c, groups, s), "all groups to be whole", TAKEN_OVER_S_MAX)  # type: ignore[misc]
+        began_s = time.monotonic()
+        wait_for(lambda c=client, s=size: all_settled(c, groups, s), "all groups to be whole", 3 * TAKEN_OVER_S_MAX)  # type: ignore[misc]
+        took_s.append(time.monotonic() - began_s)
         if how == "killed":
             victim.start(three.environ)
         else:
@@ -112,6 +120,8 @@ def test_what_a_gateway_leaves_undone_another_does(three: Fleet, groups: list[st
         wait_for(lambda c=client, s=size: all_settled(c, groups, s), "all groups to stay whole")  # type: ignore[misc]
 
         assert len(three.books.alive()) == size * GROUPS
+    figures.note(f"takeovers, {how}", count=len(took_s), longest_s=max(took_s), median_s=statistics.median(took_s))
+    assert max(took_s) <= TAKEN_OVER_S_MAX, took_s
     assert three.books.most_alive() <= 3
     assert max(three.books.report()["births_by_token"].values()) <= 2
     for replica in three.replicas:
