@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from phantom_gateway.records import freezes, home, instances, unrecorded, users
+from phantom_gateway.records import audit, freezes, home, instances, unrecorded, users
 from phantom_gateway.records.session import Connection, Database
 from reconciler.freezes import Freeze, Scope
 from reconciler.loop import Reconciler
@@ -39,6 +39,12 @@ STRANGERS = (
 MOVED = (
     "these records were moved or copied since they were last used: make sure that nothing runs with what they were "
     "made from, then thaw"
+)
+
+
+WENT_BACK = (
+    "the database has lost changes that it had committed (a replica that lagged took over, or a backup was restored): "
+    "compare what users want with what there is, and see phantom-gateway unrecorded"
 )
 
 
@@ -82,7 +88,15 @@ class Lookout:
         return moved or found
 
     async def watch(self) -> bool:
-        """True when something was frozen, because of machines that came to light since. Raises RecordsUnavailable."""
+        """
+        True when something was frozen: the database has gone back, or machines came to light since.
+
+        Raises RecordsUnavailable.
+        """
+        heads = dict(self._database.heads)
+        if heads and await self._database.read(partial(audit.has_gone_back, heads=heads)):
+            self._database.heads.clear()  # what it has now is what there is
+            return await self._database.write(self._note_loss)
         elapsed_s = asyncio.get_running_loop().time()
         if elapsed_s - self._watched_at_s < WATCH_EVERY_S:
             return False
@@ -142,6 +156,10 @@ class Lookout:
             return False
         log.error("records.moved", extra={"place": place, "before": before})
         return freezes.lay(connection, Freeze(Scope.ALL, "", "", BY, self._now(), MOVED), self._new_id)
+
+    def _note_loss(self, connection: Connection) -> bool:
+        log.error("records.gone_back")
+        return freezes.lay(connection, Freeze(Scope.ALL, "", "", BY, self._now(), WENT_BACK), self._new_id)
 
     def _has_strangers(self, connection: Connection, marks: list[Marked]) -> bool:
         strange = {_token(mark) for mark in unrecorded.strangers(connection, marks)}

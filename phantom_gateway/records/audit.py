@@ -17,6 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from phantom_gateway.records.postgresql import HEADS
 from phantom_gateway.records.prepared import Prepared
 from phantom_gateway.records.tables import EPOCH, audit
 
@@ -81,6 +82,11 @@ _HEAD = Prepared(
     .limit(1)
 )
 _ADD = Prepared(audit.insert())
+_HEADS = Prepared(
+    sa.select(audit.c.chain, sa.func.max(audit.c.number))
+    .where(audit.c.chain.in_(sa.bindparam("chains", expanding=True)))
+    .group_by(audit.c.chain)
+)
 _LAUNCHES = Prepared(
     sa.select(audit.c.id, audit.c.detail)
     .where(audit.c.action == LAUNCH, audit.c.who == GATEWAY, audit.c.id < sa.bindparam("before"))
@@ -123,6 +129,7 @@ def add(connection: sa.Connection, entry: Entry) -> None:
         "hash": _seal(chain, number + 1, kept, before),
     }
     _ADD.run(connection, values)
+    connection.info.setdefault(HEADS, {})[chain] = number + 1
 
 
 def launch(at: datetime, group: str, cloud: str, tokens: Collection[str], count: int, because: str) -> Entry:
@@ -152,6 +159,18 @@ def launched(connection: sa.Connection, tokens: Collection[str]) -> set[str]:
 
 def _tokens_of(detail: str) -> list[str]:
     return detail.partition(" tokens=")[2].partition(" ")[0].split(",")
+
+
+def has_gone_back(connection: sa.Connection, heads: Mapping[str, int]) -> bool:
+    """
+    True when the database lacks entries that it had committed: *heads* are the last ones, by chain.
+
+    A replica that lagged has taken over, or a backup was restored under a gateway that runs.
+    """
+    if not heads:
+        return False
+    there = dict(_HEADS.rows(connection, {"chains": list(heads)}))
+    return any(there.get(chain, 0) < number for chain, number in heads.items())
 
 
 def rows(connection: sa.Connection, *, newest: int | None = None, target: str | None = None) -> list[Row]:

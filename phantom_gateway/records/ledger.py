@@ -31,7 +31,7 @@ from phantom_gateway.records.groups import GroupRow
 from phantom_gateway.records.instances import InstanceRow
 from phantom_gateway.records.launch_configurations import LaunchSpecRecord
 from phantom_gateway.records.launch_sources import LaunchSources
-from phantom_gateway.records.session import Database
+from phantom_gateway.records.session import Database, RecordsUnavailable
 from phantom_gateway.records.tables import to_json
 from reconciler import causes
 from reconciler.model import (
@@ -117,10 +117,14 @@ class SqlLedger:
     ) -> list[Instance]:
         """See the port."""
 
+        heads = dict(self._database.heads)
+
         def job(connection: sa.Connection) -> list[Instance]:
             group = self._group(connection, uid)
             if group is None or group.generation != generation or group.deleting:
                 return []
+            if audit.has_gone_back(connection, heads):
+                raise RecordsUnavailable("the database has lost what it had committed: nothing is launched on its word")
             specs = {spec.cloud: spec for spec in _specs_of(connection, group)}
             if cloud not in specs:
                 return []

@@ -47,6 +47,9 @@ Classes of SQLSTATEs that say that the statement is wrong, not the server: data,
 a missing table (42P01) and a missing right (42501) are the operator's.
 """
 
+HEADS = "audit heads"
+"""Under this name a transaction keeps what it added to the audit, in the connection's ``info``."""
+
 OPERATORS = frozenset({"42P01", "42501"})
 
 
@@ -92,6 +95,8 @@ class Pool:
         self._is_closed = False
         self._is_down = False
         self._knocking = threading.Lock()
+        self.heads: dict[str, int] = {}
+        """By chain of the audit, the number of the last entry that the server said it had committed."""
 
     async def run(self, job: Job[T], *, writes: bool) -> T:
         """What *job* returns, its changes durable. Raises RecordsUnavailable, or what *job* raises."""
@@ -150,12 +155,15 @@ class Pool:
     def _transact(self, link: "_Link", job: Job[T], writes: bool) -> T:
         transaction = self._begun(link, writes)
         connection = transaction.connection
+        connection.info.pop(HEADS, None)
         try:
             result = job(connection)
+            heads = connection.info.get(HEADS, {})
             transaction.commit()
         except BaseException:
             link.roll_back(transaction)
             raise
+        self.heads.update(heads)
         return result
 
     def _begun(self, link: "_Link", writes: bool) -> sa.RootTransaction:

@@ -104,6 +104,15 @@ class Database:
         if self._pool is None:
             self._writer.start()
 
+    @property
+    def heads(self) -> dict[str, int]:
+        """
+        By chain of the audit, the last entry that a server has acknowledged to this process.
+
+        A server that does not know it any more has lost what it had committed. A file cannot: {}.
+        """
+        return {} if self._pool is None else self._pool.heads
+
     def migrate(self) -> None:
         """
         Nothing; the schema is the newest. Runs before anything else uses the database.
