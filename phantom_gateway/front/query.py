@@ -132,6 +132,8 @@ class QueryDoor:
     def _transact(self, call: "_Call", answer: "_Answer", connection: Connection) -> tuple[str, list[str]]:
         """The result document and the groups to wake. Runs in a thread of the database's."""
         now = self.now()
+        # The desk comes first: it takes the lock of its user, and another gateway may be at work on this very request.
+        desk = Desk(self.house, call.caller.user, now, connection, call.withhold)
         recorded = None
         if call.handler.writes:
             recorded = answers.find(connection, call.digest, now, is_named=call.is_named)
@@ -140,7 +142,6 @@ class QueryDoor:
             self.meter.repeated()
             answer.request_id = recorded.request_id
             return recorded.document, []
-        desk = Desk(self.house, call.caller.user, now, connection, call.withhold)
         result = call.handler.call(desk, call.params)
         document = encode_result(
             call.operation,

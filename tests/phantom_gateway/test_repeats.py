@@ -7,6 +7,7 @@ Owns: whole requests through the AWS door, with a clock of the test's own. Does 
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from phantom_gateway.front.callers import Callers
 from phantom_gateway.front.query import QueryDoor
 from phantom_gateway.metrics import Meter
 from phantom_gateway.records import answers, audit, users
+from phantom_gateway.records.session import Database
 from phantom_gateway.secret import Secret
 from protocol.wire import Request
 from tests.phantom_gateway.office import NOW, SECRET, Office
@@ -65,18 +67,15 @@ class Desk:
         return [row.entry for row in reversed(rows) if row.entry.action == action]
 
 
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    """A door behind which a group wants two."""
-    office = Office(tmp_path)
-    office.create_launch_configuration()
-    office.create_group(MaxSize=9)
+@asynccontextmanager
+async def door_of(office: Office, database: Database) -> AsyncIterator[Desk]:
+    """A gateway's AWS door on the *database* of the office."""
     ports: list[int] = []
     door = QueryDoor(
         meter=Meter(),
-        database=office.database,
+        database=database,
         house=office.house,
-        callers=Callers(office.database, office.keyring),
+        callers=Callers(database, office.keyring),
         wake=lambda _uid: None,
         now=lambda: office.now,
         ports=ports,
@@ -88,7 +87,26 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         assert server.port is not None
         ports.append(server.port)
         yield Desk(office, session, server.port)
-    office.close()
+
+
+@pytest.fixture
+async def desk(office: Office) -> AsyncIterator[Desk]:
+    """A door behind which a group wants two, on each kind of database."""
+    office.create_launch_configuration()
+    office.create_group(MaxSize=9)
+    async with door_of(office, office.database) as made:
+        yield made
+
+
+@pytest.fixture
+async def neighbour(desk: Desk) -> AsyncIterator[Desk]:
+    """Another gateway on the same database; a server's, for a file serves one."""
+    if not desk.office.database.is_shared:
+        pytest.skip("one gateway has a file for itself")
+    database = Database(desk.office.database.url)
+    async with door_of(desk.office, database) as made:
+        yield made
+    database.close()
 
 
 def resize(desk: Desk, wanted: int, **more: Any) -> Request:
@@ -187,6 +205,23 @@ async def test_attempts_at_the_same_time_are_one(desk: Desk) -> None:
     assert len(desk.audited("SetDesiredCapacity")) == 1
 
 
+@pytest.mark.parametrize("round_number", range(3))
+async def test_attempts_at_the_same_time_at_two_gateways_are_one(
+    desk: Desk, neighbour: Desk, round_number: int
+) -> None:
+    """The load balancer sent a retry elsewhere while the first was under way: the loser of the race hears its answer."""
+    params: dict[str, Any] = {"LaunchConfigurationName": "new@hotel", "ImageId": "hello", "InstanceType": "m1.small"}
+    invocation = f"call-{round_number}"
+    requests = [
+        (door, door.signed("CreateLaunchConfiguration", invocation, **params)) for door in (desk, neighbour) * 5
+    ]
+    heard = await asyncio.gather(*(door.send(request) for door, request in requests))
+
+    assert {status for status, _, _ in heard} == {200}
+    assert len(set(heard)) == 1
+    assert len(desk.audited("CreateLaunchConfiguration")) == 1
+
+
 async def test_a_refusal_is_not_kept(desk: Desk) -> None:
     """What was wrong then may be right now, and nothing was done."""
     request = resize(desk, 9, invocation="call-1")
@@ -249,11 +284,9 @@ async def test_an_id_that_outlives_its_answer_is_a_new_call(desk: Desk) -> None:
     assert desk.desired == 3
 
 
-def test_there_is_a_most_of_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_a_most_of_answers(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """A flood of changes fills no disk."""
     monkeypatch.setattr(answers, "ROWS_MAX", 5)
-    office = Office(tmp_path)
-
     def flood(connection: Any) -> int:
         for number in range(12):
             answers.add(connection, bytes([number]) * 16, 1, "r", "<a/>", office.now)
@@ -261,13 +294,16 @@ def test_there_is_a_most_of_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     dropped = office.database.write_now(flood)
     kept = office.database.read_now(lambda connection: answers.find(connection, bytes([11]) * 16, office.now))
-    office.close()
 
     assert (dropped, kept) == (7, answers.Recorded("r", "<a/>"))
 
 
 def on_disk(office: Office) -> bytes:
-    """Every byte of the database."""
+    """Every byte of the database's file, or every value of what a server keeps of requests."""
+    if office.database.is_shared:
+        tables = (answers.answers, audit.audit)
+        rows = [office.database.read_now(lambda connection, t=t: connection.execute(t.select()).all()) for t in tables]  # type: ignore[misc]
+        return repr(rows).encode()
     files = Path(office.database.url.removeprefix("sqlite:///")).parent.glob("office.db*")
     return b"".join(file.read_bytes() for file in files)
 

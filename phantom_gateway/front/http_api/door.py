@@ -16,6 +16,7 @@ from typing import Any, Never
 
 from aiohttp import web
 
+from phantom_gateway.front.http_api import repeats
 from phantom_gateway.front.http_api.body import read_form, read_json, read_path, read_query
 from phantom_gateway.front.http_api.callers import Callers, read_pair
 from phantom_gateway.front.http_api.streams import HEADERS, Streams
@@ -120,24 +121,35 @@ class HttpApiDoor:
             reveal=_may_reveal(endpoint, query, bearer),
             address=request.remote or "",
         )
-        answer = await self._run(endpoint, call, bearer)
+        asked = None if bearer is None else repeats.read(endpoint, received, bearer.user.id)
+        answer = await self._run(endpoint, call, bearer, asked, writing)
         if not endpoint.streams or bearer is None or pair is None:
             return writing.answer(answer)
         if received.method == "HEAD":
             return writing.answer(Answer(headers=HEADERS))
         return await self.streams.serve(request, writing.headers, answer.body, bearer.user, pair)
 
-    async def _run(self, endpoint: Endpoint, call: Call, bearer: Bearer | None) -> Answer:
+    async def _run(
+        self, endpoint: Endpoint, call: Call, bearer: Bearer | None, asked: repeats.Asked | None, writing: "_Writing"
+    ) -> Answer:
         """The answer; what the endpoint wrote is durable, and the groups it concerns are awake."""
         if endpoint.waits or bearer is None:
             return await self._wait(endpoint, call, bearer)
-        note = self._note_of(endpoint, call, bearer)
+        note, request_id = self._note_of(endpoint, call, bearer), writing.request_id
 
         def transact(connection: Connection) -> tuple[Answer, list[str]]:
-            desk = Desk(self.house, bearer.user, self.now(), connection)
+            desk, keyring = Desk(self.house, bearer.user, self.now(), connection), self.house.keyring
+            known = None if asked is None else repeats.find(connection, asked, keyring, desk.now)
+            if known is not None:
+                log.info("request.repeated", extra={"operation": endpoint.id, "first": known[0]})
+                self.meter.repeated()
+                writing.request_id = known[0]
+                return known[1], []
             answer = endpoint.run(desk, call)
             if endpoint.writes:
                 note(connection)
+            if asked is not None:
+                repeats.record(connection, asked, keyring, bearer.user.id, request_id, answer, desk.now)
             return answer, desk.woken
 
         if not endpoint.writes:

@@ -15,7 +15,13 @@ from typing import Any
 from phantom_gateway.operations.http_api.call import PREFIX, Answer, Call
 from phantom_gateway.operations.http_api.errand import Errand
 from phantom_gateway.operations.http_api.schemas import ERROR, NAME_LENGTH_MAX, NAME_PATTERN, TEXT, Schema
-from phantom_gateway.operations.http_api.table import ENDPOINTS, Endpoint, endpoint
+from phantom_gateway.operations.http_api.table import (
+    ENDPOINTS,
+    IDEMPOTENCY_KEY,
+    IDEMPOTENCY_KEY_LENGTH_MAX,
+    Endpoint,
+    endpoint,
+)
 
 FLAG_OF_ALL = {"pretty": "indents the answer by four"}
 
@@ -33,6 +39,7 @@ _FAILURES = {
     HTTPStatus.REQUEST_TIMEOUT: "The body did not arrive in time",
     HTTPStatus.CONFLICT: "Not now; the message says why",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too long",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "The Idempotency-Key was used for another request",
     HTTPStatus.TOO_MANY_REQUESTS: "Too much of it at once",
     HTTPStatus.INTERNAL_SERVER_ERROR: "The gateway made a mistake",
     HTTPStatus.BAD_GATEWAY: "The cloud cannot be reached",
@@ -47,6 +54,13 @@ _ALWAYS = (
     HTTPStatus.INTERNAL_SERVER_ERROR,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
+_KEY = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": IDEMPOTENCY_KEY_LENGTH_MAX,
+    "pattern": "^[ -~]+$",
+    "description": "a name for this request, new for each: sent again under it within 15 minutes, it is done once",
+}
 _DOCUMENT = {"title": "OpenApiDocument", "type": "object"}
 
 
@@ -103,9 +117,10 @@ def _part(name: str) -> dict[str, Any]:
 
 
 def _others(entry: Endpoint) -> list[dict[str, Any]]:
+    headers = {**entry.headers, **({IDEMPOTENCY_KEY: _KEY} if entry.is_repeatable else {})}
     return [
         {"name": name, "in": where, "schema": schema}
-        for where, given in (("query", entry.parameters), ("header", entry.headers))
+        for where, given in (("query", entry.parameters), ("header", headers))
         for name, schema in given.items()
     ]
 
@@ -124,6 +139,7 @@ def _responses(entry: Endpoint, components: dict[str, Schema]) -> dict[str, Any]
     failures = set(_ALWAYS) | set(entry.errors)
     failures |= set() if entry.open else {HTTPStatus.FORBIDDEN}
     failures |= {HTTPStatus.NOT_FOUND} if entry.names else set()
+    failures |= {HTTPStatus.UNPROCESSABLE_ENTITY} if entry.is_repeatable else set()
     responses = {str(int(status)): _response(_FAILURES[HTTPStatus(status)], ERROR, components) for status in failures}
     for status, schema in entry.answers.items():
         media = "text/event-stream" if entry.streams else "application/json"

@@ -19,6 +19,12 @@ from phantom_gateway.operations.http_api.schemas import NAME_LENGTH_MAX, Schema
 Run = Callable[[Desk, Call], Answer] | Callable[[Errand, Call], Awaitable[Answer]]
 R = TypeVar("R", bound=Run)
 
+IDEMPOTENCY_KEY = "idempotency-key"
+"""The header by which a client names a request that it may send again. An IETF draft, and many APIs' convention."""
+
+IDEMPOTENCY_KEY_LENGTH_MAX = 255
+"""Characters: a UUID has 36. Others allow as many."""
+
 _NAMED = re.compile(r"\{(\w+)\}")
 _PART = rf"[-_.0-9A-Za-z ]{{1,{NAME_LENGTH_MAX}}}"
 
@@ -60,6 +66,11 @@ class Endpoint:
     def id(self) -> str:
         """A name made of method and path, which no other endpoint has."""
         return "_".join([self.method.lower(), *re.findall(r"\w+", self.path)])
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether its answer is recorded for a client that names its request: it changes records, and nothing else."""
+        return self.writes and not self.waits and not self.open
 
     @property
     def names(self) -> list[str]:
