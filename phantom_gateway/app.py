@@ -142,8 +142,9 @@ async def serving(
     clouds = clouds_of(config, installation.gateway_id, clock.now)
     accounts = GatewayAccounts(installation, clouds, clock.now, own_cloud_of)
     wakes = _Wakes()
-    sensing = Sensing(config, installation, clock.now, wakes, _owner_of)
     shards = _shards(config, installation)
+    pass_on = to_nobody if shards is None else shards.pass_on
+    sensing = Sensing(config, installation, clock.now, wakes, _owner_of, pass_on)
     ledger = _ledger(config, installation, shards)
     lookout = Lookout(installation.database, home.of_directory(config.state_directory), clock.now, _new_id)
     ledger.vet = lookout.vet

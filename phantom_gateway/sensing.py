@@ -17,6 +17,8 @@ from aiohttp import web
 from phantom_gateway.config import Config
 from phantom_gateway.front.opentsdb import OpenTsdbDoor, http_on
 from phantom_gateway.installation import Installation, InstallationError
+from phantom_gateway.operations.desk import to_nobody
+from phantom_gateway.records.session import Connection
 from phantom_gateway.sensors.intake import Intake
 from phantom_gateway.sensors.monitors import Monitor, OpenTsdb, Prometheus
 from phantom_gateway.sensors.polling import Poller
@@ -29,7 +31,10 @@ log = logging.getLogger(__name__)
 
 
 class Sensing:
-    """Everything about sensors of one gateway. *wake* asks for a pass of a group; *owner_of* knows tokens."""
+    """
+    Everything about sensors of one gateway. *wake* asks for a pass of a group; *owner_of* knows tokens; *pass_on* tells
+    the gateway that works on a group.
+    """
 
     def __init__(
         self,
@@ -38,11 +43,12 @@ class Sensing:
         now: Callable[[], datetime],
         wake: Callable[[str], None],
         owner_of: TokenOwner,
+        pass_on: Callable[[Connection, str], None] = to_nobody,
     ) -> None:
         settings, database = config.sensors, installation.database
         self._config = config
         self._now = now
-        self.intake = Intake(database, now, wake, settings.series_per_user_max)
+        self.intake = Intake(database, now, wake, settings.series_per_user_max, pass_on)
         self._senders = Senders(database, now, owner_of, anonymous=settings.anonymous)
         self.door = OpenTsdbDoor(self.intake, self._senders, database, now, knows_neighbours=False)
         """For the server that everybody reaches."""

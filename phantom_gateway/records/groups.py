@@ -192,6 +192,12 @@ def by_uid(connection: sa.Connection, uid: str) -> GroupRow | None:
     return _row(statement.first(connection, {"uid": uid}))
 
 
+def owner_of(connection: sa.Connection, uid: str) -> int | None:
+    """The id of the user whose group this is; None when there is none. Locks nothing."""
+    row = _BY_UID.first(connection, {"uid": uid})
+    return None if row is None else GroupRow._make(row).user_id
+
+
 def by_ids(connection: sa.Connection, ids: Collection[int]) -> list[GroupRow]:
     """The groups with these ids, oldest first."""
     statement = _BY_IDS_TO_CHANGE if _writes(connection) else _BY_IDS

@@ -25,6 +25,7 @@ from phantom_gateway.records import (
     instances,
     launch_configurations,
     tags,
+    users,
 )
 from phantom_gateway.records.events import Change
 from phantom_gateway.records.groups import GroupRow
@@ -272,6 +273,10 @@ class SqlLedger:
         """See the port."""
 
         def job(connection: sa.Connection) -> bool:
+            # What the user's groups want together is counted: as in requests, the lock of the user comes first.
+            user_id = groups.owner_of(connection, uid)
+            if user_id is not None:
+                users.hold(connection, user_id)
             group = self._group(connection, uid)
             if group is None or group.deleting or group.generation != generation:
                 return False

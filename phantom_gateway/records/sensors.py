@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from phantom_gateway.records.prepared import Prepared
-from phantom_gateway.records.tables import EPOCH, groups, instances, sensor_rollups, sensor_series
+from phantom_gateway.records.tables import EPOCH, groups, instances, sensor_rollups, sensor_series, tags
 
 GROUP_ITSELF = 0
 """The instance key of a series that belongs to the group as a whole; no instance has it."""
@@ -141,6 +141,31 @@ _MINUTES_OF_METRIC = Prepared(
     .order_by(sensor_series.c.id, sensor_rollups.c.minute)
     .limit(sa.bindparam("size"))
 )
+_MINUTES_OF_GROUP = Prepared(
+    sa.select(
+        sensor_series.c.group_uid,
+        sensor_series.c.instance_key,
+        sensor_series.c.metric,
+        sensor_rollups.c.minute,
+        sensor_rollups.c.count,
+        sensor_rollups.c.total,
+        sensor_rollups.c.least,
+        sensor_rollups.c.most,
+        sensor_rollups.c.last,
+    )
+    .join(sensor_rollups, sensor_rollups.c.series_id == sensor_series.c.id)
+    .where(
+        sensor_series.c.group_uid == sa.bindparam("group_uid"),
+        sensor_series.c.metric == sa.bindparam("metric"),
+        sensor_rollups.c.minute >= sa.bindparam("since"),
+    )
+    .order_by(sensor_series.c.id, sensor_rollups.c.minute)
+)
+_MOVING = Prepared(
+    sa.select(groups.c.uid, tags.c.value)
+    .join(tags, tags.c.group_id == groups.c.id)
+    .where(tags.c.key == "metric", groups.c.definition.is_not(None), sa.not_(groups.c.deleting))
+)
 _SERIES_OF_USER = Prepared(
     sa.select(sa.func.count()).select_from(sensor_series).where(sensor_series.c.user_id == sa.bindparam("user_id"))
 )
@@ -256,6 +281,20 @@ def latest(connection: sa.Connection, group_uid: str, metric: str) -> dict[int, 
     """The latest (value, time) of *metric* by instance key, ``GROUP_ITSELF`` included; however old it is."""
     rows = _LATEST.rows(connection, {"group_uid": group_uid, "metric": metric})
     return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def minutes_of_group(connection: sa.Connection, group_uid: str, metric: str, since: int) -> dict[int, list[Minute]]:
+    """The minutes of *metric* from *since* on, oldest first, by instance key, ``GROUP_ITSELF`` included."""
+    found: dict[int, list[Minute]] = {}
+    for row in _MINUTES_OF_GROUP.rows(connection, {"group_uid": group_uid, "metric": metric, "since": since}):
+        minute = _minute(row)
+        found.setdefault(minute.name.instance_key, []).append(minute)
+    return found
+
+
+def moving(connection: sa.Connection) -> frozenset[tuple[str, str]]:
+    """(uid, metric) of every group that a metric may move."""
+    return frozenset((row[0], row[1].strip()) for row in _MOVING.rows(connection))
 
 
 def minutes_of_metric(

@@ -10,8 +10,8 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from functools import partial
 
+from phantom_gateway.operations.desk import to_nobody
 from phantom_gateway.records import sensors
 from phantom_gateway.records.sensors import Rollup
 from phantom_gateway.records.session import Connection, Database, RecordsUnavailable
@@ -52,7 +52,11 @@ SUMMARY_EVERY_S = 300.0
 
 
 class Intake:
-    """Takes points for everybody. *now* is the clock, *wake* asks for a pass of a group."""
+    """
+    Takes points for everybody. *now* is the clock, *wake* asks for a pass of a group.
+
+    *pass_on* is called in the transaction that writes news of a group's metric: its owner may be another gateway.
+    """
 
     def __init__(
         self,
@@ -60,10 +64,14 @@ class Intake:
         now: Callable[[], datetime],
         wake: Callable[[str], None],
         series_per_user_max: int,
+        pass_on: Callable[[Connection, str], None] = to_nobody,
     ) -> None:
         self._database = database
         self._now = now
         self._wake = wake
+        self._pass_on = pass_on
+        self._moving: frozenset[tuple[str, str]] = frozenset()
+        """Groups and their metrics, as of the last look; only where another gateway may have to hear of samples."""
         self._series_per_user_max = series_per_user_max
         self.memory = Memory(series_per_user_max)
         self.counts: Counter[str] = Counter()
@@ -105,6 +113,8 @@ class Intake:
             if loop.time() - self._looked_at_s < age_s_max:
                 return False
             self.whereabouts = await self._database.read(_whereabouts)
+            if self._database.is_shared:
+                self._moving = await self._database.read(sensors.moving)
             self.looks += 1
             self._looked_at_s = loop.time()
             return True
@@ -162,7 +172,14 @@ class Intake:
             await self.write(WRITE_PAUSE_S)
 
     async def _write_batch(self, batch: list[Rollup]) -> None:
-        job = partial(sensors.add, rollups=batch, series_per_user_max=self._series_per_user_max, now=self._now())
+        news = {each.name.group_uid for each in batch if (each.name.group_uid, each.name.metric) in self._moving}
+
+        def job(connection: Connection) -> int:
+            refused = sensors.add(connection, batch, self._series_per_user_max, self._now())
+            for group_uid in sorted(news):
+                self._pass_on(connection, group_uid)
+            return refused
+
         try:
             refused = await self._database.write(job)
         except RecordsUnavailable as unavailable:

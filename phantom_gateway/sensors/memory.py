@@ -7,8 +7,10 @@ time, or writing.
 
 import itertools
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from phantom_gateway.records.sensors import SERIES_MAX, Rollup, SeriesName
 from phantom_gateway.records.tables import EPOCH
@@ -66,18 +68,7 @@ class _Window:
         found = [bucket for bucket in self.buckets if bucket.start + self.width_s > now_s - self.period_s]
         if not found:
             return None
-        count = sum(bucket.count for bucket in found)
-        match statistic:
-            case Statistic.AVERAGE:
-                return sum(bucket.total for bucket in found) / count
-            case Statistic.SUM:
-                return sum(bucket.total for bucket in found)
-            case Statistic.SAMPLE_COUNT:
-                return float(count)
-            case Statistic.MINIMUM:
-                return min(bucket.least for bucket in found)
-            case Statistic.MAXIMUM:
-                return max(bucket.most for bucket in found)
+        return total_of(found, statistic)
 
 
 @dataclass(slots=True)
@@ -207,6 +198,46 @@ class Memory:
         if at >= rollup.last_at:
             rollup.last, rollup.last_at = value, at
         return True
+
+
+class Sums(Protocol):
+    """What some samples come to."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        ...
+
+    @property
+    def total(self) -> float:
+        """Their sum."""
+        ...
+
+    @property
+    def least(self) -> float:
+        """The least of them."""
+        ...
+
+    @property
+    def most(self) -> float:
+        """The most."""
+        ...
+
+
+def total_of(found: Sequence[Sums], statistic: Statistic) -> float:
+    """What the samples of all of *found*, which is not empty, come to."""
+    count = sum(each.count for each in found)
+    match statistic:
+        case Statistic.AVERAGE:
+            return sum(each.total for each in found) / count
+        case Statistic.SUM:
+            return sum(each.total for each in found)
+        case Statistic.SAMPLE_COUNT:
+            return float(count)
+        case Statistic.MINIMUM:
+            return min(each.least for each in found)
+        case Statistic.MAXIMUM:
+            return max(each.most for each in found)
 
 
 def latest_reading(policy: SensorPolicy, value: float, at_s: float, *, is_sum: bool = False) -> Reading:

@@ -5,14 +5,14 @@ Owns: which source a policy means. Does not own: the sources.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from phantom_gateway.records import sensors, users
-from phantom_gateway.records.sensors import GROUP_ITSELF
-from phantom_gateway.records.session import Database
+from phantom_gateway.records.sensors import GROUP_ITSELF, Minute, minute_of
+from phantom_gateway.records.session import Connection, Database
 from phantom_gateway.records.tables import EPOCH
 from phantom_gateway.sensors.intake import LOOK_S_MAX, Intake
-from phantom_gateway.sensors.memory import latest_reading
+from phantom_gateway.sensors.memory import latest_reading, total_of
 from phantom_gateway.sensors.monitors import Subject
 from phantom_gateway.sensors.polling import Poller
 from phantom_gateway.sensors.whereabouts import Target
@@ -46,7 +46,9 @@ class GatewaySensors:
         serving = [i.key for i in record.instances if i.state is InstanceState.IN_SERVICE]
         keys = [GROUP_ITSELF] if policy.of_group else serving
         found = {key: memory.reading(Target(group.user_id, group.uid, key), policy, now) for key in keys}
-        if any(reading is None for reading in found.values()):
+        if self._database.is_shared:
+            found |= await self._elsewhere(record, policy, found, now)
+        elif any(reading is None for reading in found.values()):
             stored = await self._database.read(lambda connection: sensors.latest(connection, group.uid, policy.metric))
             for key, reading in found.items():
                 if reading is None and key in stored:
@@ -54,6 +56,31 @@ class GatewaySensors:
                     found[key] = latest_reading(policy, value, (at - EPOCH).total_seconds())
         known = {key: reading for key, reading in found.items() if reading is not None}
         return Readings(_without_group(known), known.get(GROUP_ITSELF))
+
+
+    async def _elsewhere(
+        self, record: GroupRecord, policy: SensorPolicy, found: Mapping[int, Reading | None], now: datetime
+    ) -> dict[int, Reading]:
+        """
+        What other gateways were sent that is newer than what is *found* here, by instance key.
+
+        They write every few seconds; a window is made of whole minutes, the one it begins in included.
+        """
+        uid, since = record.group.uid, minute_of(now - timedelta(seconds=policy.sample_period_s))
+
+        def stored(connection: Connection) -> tuple[dict[int, tuple[float, datetime]], dict[int, list[Minute]]]:
+            minutes = sensors.minutes_of_group(connection, uid, policy.metric, since)
+            return sensors.latest(connection, uid, policy.metric), minutes
+
+        latest, minutes = await self._database.read(stored)
+        newer = {}
+        for key, own in found.items():
+            if key in latest and (own is None or own.at < latest[key][1]):
+                value, at = latest[key]
+                whole = total_of(minutes[key], policy.statistic) if key in minutes else None
+                moment = (at - EPOCH).total_seconds()
+                newer[key] = latest_reading(policy, value if whole is None else whole, moment, is_sum=whole is not None)
+        return newer
 
 
 class Subjects:

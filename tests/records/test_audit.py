@@ -1,30 +1,26 @@
 """The audit: every change is on record, and no hand can change the record unseen."""
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from phantom_gateway.records import audit
-from phantom_gateway.records.session import Database, sqlite_url
+from phantom_gateway.records.prepared import Prepared
+from phantom_gateway.records.session import Database
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def written(database: Database) -> Database:
     """Records with five entries of this thread and three of another."""
-    made = Database(sqlite_url(tmp_path / "phantom.db"))
-    made.migrate()
-    write(made, 5)
-    other = threading.Thread(target=write, args=(made, 3))
+    write(database, 5)
+    other = threading.Thread(target=write, args=(database, 3))
     other.start()
     other.join()
-    yield made
-    made.close()
+    return database
 
 
 def write(database: Database, count: int) -> None:
@@ -40,9 +36,9 @@ def tamper(database: Database, statement: str) -> audit.Verdict:
     return database.read_now(audit.verify)
 
 
-def test_an_untouched_audit_is_whole(database: Database) -> None:
+def test_an_untouched_audit_is_whole(written: Database) -> None:
     """Each thread has its own chain, so that none waits for another."""
-    verdict = database.read_now(audit.verify)
+    verdict = written.read_now(audit.verify)
 
     assert (verdict.rows, verdict.breaks) == (8, ())
     assert sorted(number for number, _ in verdict.heads.values()) == [3, 5]
@@ -51,22 +47,22 @@ def test_an_untouched_audit_is_whole(database: Database) -> None:
 @pytest.mark.parametrize(
     "column", ["at", "who", "key", "address", "request_id", "action", "target", "detail", "result", "hash"]
 )
-def test_a_changed_column_is_found(database: Database, column: str) -> None:
+def test_a_changed_column_is_found(written: Database, column: str) -> None:
     """Whichever it is."""
     value = "at + 1" if column == "at" else "'changed'"
-    verdict = tamper(database, f"update audit set {column} = {value} where id = 3")
+    verdict = tamper(written, f"update audit set {column} = {value} where id = 3")
 
     assert "entry 3" in verdict.breaks[0]
 
 
-def test_a_deleted_entry_is_found(database: Database) -> None:
+def test_a_deleted_entry_is_found(written: Database) -> None:
     """The numbers of its chain have a gap."""
-    verdict = tamper(database, "delete from audit where id = 2")
+    verdict = tamper(written, "delete from audit where id = 2")
 
     assert "entries 2 to 2 are missing" in verdict.breaks[0]
 
 
-def test_an_entry_with_a_right_seal_of_its_own_breaks_what_follows(database: Database) -> None:
+def test_an_entry_with_a_right_seal_of_its_own_breaks_what_follows(written: Database) -> None:
     """Sealing a forged entry anew does not help: the next one was sealed to the old one."""
 
     def forge(connection: sa.Connection) -> None:
@@ -82,25 +78,25 @@ def test_an_entry_with_a_right_seal_of_its_own_breaks_what_follows(database: Dat
             )
         )
 
-    database.write_now(forge)
-    verdict = database.read_now(audit.verify)
+    written.write_now(forge)
+    verdict = written.read_now(audit.verify)
 
     assert len(verdict.breaks) == 1
     assert "entry 4" in verdict.breaks[0]
 
 
 @pytest.mark.parametrize("statement", ["delete from audit where id in (4, 5)", "delete from audit where id > 5"])
-def test_a_cut_off_end_is_found_by_who_kept_the_heads(database: Database, statement: str) -> None:
+def test_a_cut_off_end_is_found_by_who_kept_the_heads(written: Database, statement: str) -> None:
     """Nothing inside the database can tell; an earlier check can."""
-    heads = database.read_now(audit.verify).heads
-    unaided = tamper(database, statement)
-    aided = database.read_now(lambda connection: audit.verify(connection, heads))
+    heads = written.read_now(audit.verify).heads
+    unaided = tamper(written, statement)
+    aided = written.read_now(lambda connection: audit.verify(connection, heads))
 
     assert unaided.breaks == ()
     assert "of the earlier check is not there" in aided.breaks[0]
 
 
-async def test_an_entry_goes_with_its_transaction(database: Database) -> None:
+async def test_an_entry_goes_with_its_transaction(written: Database) -> None:
     """What was rolled back was not done, and the chain goes on without a gap."""
 
     def fail(connection: sa.Connection) -> None:
@@ -108,21 +104,52 @@ async def test_an_entry_goes_with_its_transaction(database: Database) -> None:
         raise ValueError("it was wrong after all")
 
     with pytest.raises(ValueError, match="after all"):
-        await database.write(fail)
-    await database.write(lambda connection: audit.add(connection, audit.Entry(NOW, "alice", "X", "web")))
-    verdict = await database.read(audit.verify)
+        await written.write(fail)
+    await written.write(lambda connection: audit.add(connection, audit.Entry(NOW, "alice", "X", "web")))
+    verdict = await written.read(audit.verify)
 
     assert (verdict.rows, verdict.breaks) == (9, ())
 
 
-def test_long_texts_are_cut_and_still_whole(tmp_path: Path) -> None:
+def test_long_texts_are_cut_and_still_whole(database: Database) -> None:
     """A request may name a thousand instances."""
-    database = Database(sqlite_url(tmp_path / "phantom.db"))
-    database.migrate()
     entry = audit.Entry(NOW, "alice", "TerminateInstances", "i" * 5_000, detail="d" * 5_000)
     database.write_now(lambda connection: audit.add(connection, entry))
     (row,) = database.read_now(audit.rows)
     verdict = database.read_now(audit.verify)
-    database.close()
 
     assert (len(row.entry.target), len(row.entry.detail), verdict.breaks) == (1_000, 1_000, ())
+
+
+def test_what_was_launched_is_known_by_its_token(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long ago, and however many of a claim; nothing else that is on record counts."""
+    monkeypatch.setattr(audit, "_LAUNCHES", Prepared(audit._LAUNCHES.statement.limit(2)))
+    monkeypatch.setattr(audit, "SEARCHED_AT_ONCE", 2)
+    for number in range(7):
+        tokens = [f"t-{number}-a", f"t-{number}-b"]
+        entry = audit.launch(NOW, "web", "hotel", tokens, 2, "because tokens=t-9-a is what a user may write")
+        database.write_now(lambda connection, entry=entry: audit.add(connection, entry))  # type: ignore[misc]
+    forged = audit.Entry(NOW, "alice", audit.LAUNCH, "web", detail="cloud=hotel count=1 tokens=t-8-a x")
+    database.write_now(lambda connection: audit.add(connection, forged))
+    asked = {"t-0-a", "t-3-b", "t-6-a", "t-8-a", "t-9-a"}
+
+    assert database.read_now(lambda connection: audit.launched(connection, asked)) == {"t-0-a", "t-3-b", "t-6-a"}
+    assert database.read_now(lambda connection: audit.launched(connection, [])) == set()
+
+
+async def test_a_server_that_lost_what_it_had_committed_is_found_out(database: Database) -> None:
+    """F61: only what was committed counts, and only on a server: a file loses nothing under its only gateway."""
+
+    def fail(connection: sa.Connection) -> None:
+        audit.add(connection, audit.Entry(NOW, "alice", "X", "web"))
+        raise ValueError("not this one")
+
+    await database.write(lambda connection: audit.add(connection, audit.Entry(NOW, "alice", "X", "web")))
+    with pytest.raises(ValueError, match="not this one"):
+        await database.write(fail)
+    heads = dict(database.heads)
+    before = await database.read(lambda connection: audit.has_gone_back(connection, heads))
+    await database.write(lambda connection: connection.execute(sa.text("delete from audit")))
+    after = await database.read(lambda connection: audit.has_gone_back(connection, heads))
+
+    assert (before, after) == (False, database.is_shared)

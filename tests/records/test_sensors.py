@@ -13,14 +13,19 @@ from phantom_gateway.records import groups, sensors, users
 from phantom_gateway.records.sensors import GROUP_ITSELF, Rollup, SeriesName
 from phantom_gateway.records.tables import sensor_rollups, sensor_series
 from tests.phantom_gateway.office import NOW, Office
+from tests.support.postgresql import Cluster
 
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    """An office whose user has a group."""
-    office = Office(tmp_path)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def office(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
+    """An office whose user has a group, on each kind of database."""
+    url = None
+    if request.param == "postgresql":
+        cluster: Cluster = request.getfixturevalue("cluster")
+        url = cluster.url(request.getfixturevalue("postgresql"))
+    office = Office(tmp_path, url=url)
     office.create_launch_configuration()
     office.create_group("web")
     yield office

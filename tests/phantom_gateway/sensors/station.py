@@ -127,9 +127,10 @@ async def opened(
     opentsdb: str | None = None,
     prometheus: str | None = None,
     tags: dict[str, str] | None = None,
+    url: str | None = None,
 ) -> AsyncIterator[Station]:
     """A station whose group web has two instances in service, and whose user alice has the token ``TOKEN``."""
-    office = Office(directory)
+    office = Office(directory, url=url)
     office.create_launch_configuration()
     shown = [
         {"Key": k, "Value": v, "ResourceId": "web", "ResourceType": "auto-scaling-group"}

@@ -8,16 +8,22 @@ import pytest_asyncio
 
 from phantom_gateway.installation import Installation
 from phantom_gateway.sensing import Sensing
+from phantom_gateway.sensors.whereabouts import Target
 from reconciler.model import GroupRecord, Readings
 from tests.phantom_gateway.sensors.station import TOKEN, Station, opened
+from tests.support.postgresql import Cluster
 
 TAGS = {"PHANTOM_DEFINITION": "error_overflow_n_preserving", "metric": "load", "clouds": "hotel:-1"}
 
 
-@pytest_asyncio.fixture
-async def station(tmp_path: Path) -> AsyncIterator[Station]:
-    """A station whose group is moved by load."""
-    async with opened(tmp_path, tags=TAGS) as station:
+@pytest_asyncio.fixture(params=["sqlite", "postgresql"])
+async def station(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Station]:
+    """A station whose group is moved by load, on each kind of database."""
+    url = None
+    if request.param == "postgresql":
+        cluster: Cluster = request.getfixturevalue("cluster")
+        url = cluster.url(request.getfixturevalue("postgresql"))
+    async with opened(tmp_path, tags=TAGS, url=url) as station:
         await readings(station)  # from here on its window is kept
         yield station
 
@@ -115,3 +121,57 @@ async def test_a_source_that_is_not_configured_says_so(station: Station) -> None
     set_tags(station, sensor_type="prometheus")
 
     assert (await readings(station)) == Readings(trouble="no Prometheus is configured, in [sensors.prometheus]")
+
+
+def neighbour_of(station: Station, told: list[str]) -> Sensing:
+    """Another gateway's sensors on the same records; *told* gets the groups whose owner has to hear of samples."""
+    config, office = station.sensing._config, station.office
+    installation = Installation(config, office.database, office.keyring, "gw", b"")
+    return Sensing(
+        config,
+        installation,
+        lambda: office.now,
+        lambda _uid: None,
+        lambda *_: None,
+        lambda _connection, uid: told.append(uid),
+    )
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [("Average", 6.0), ("Sum", 18.0), ("SampleCount", 3.0), ("Minimum", 2.0), ("Maximum", 9.0)],
+)
+async def test_samples_that_another_gateway_took_count_for_the_owner(
+    station: Station, function: str, expected: float
+) -> None:
+    """A load balancer gave the sender to another gateway: the owner reads what that one wrote, and is told of it."""
+    if not station.office.database.is_shared:
+        pytest.skip("one gateway has a file for itself")
+    set_tags(station, sample_function=function)
+    told: list[str] = []
+    owner = neighbour_of(station, [])
+    await readings(station, owner)
+    station.sensing.intake._pass_on = lambda _connection, uid: told.append(uid)
+    await station.say(station.put(100, ago_s=300), station.put(7, ago_s=45), station.put(2, ago_s=20), station.put(9))
+    await station.sensing.intake.write()
+    reading = (await readings(station, owner)).of_instances[station.key(0)]
+
+    assert (reading.value, reading.at) == (expected, station.office.now)
+    assert set(told) == {station.office.uid()}
+
+
+async def test_what_the_owner_took_itself_is_not_believed_for_longer_than_it_is_the_newest(station: Station) -> None:
+    """The sender went to another gateway: without this, its old value counted for a quarter of an hour."""
+    if not station.office.database.is_shared:
+        pytest.skip("one gateway has a file for itself")
+    other = neighbour_of(station, [])
+    await station.say(station.put(1))
+    await station.sensing.intake.write()
+    own = (await readings(station)).of_instances[station.key(0)]
+    station.office.later(240)
+    key, now_s = station.key(0), station.office.now.timestamp()
+    other.intake.take(Target(station.office.user.id, station.office.uid(), key), "load", now_s, 8.0, now_s)
+    await other.intake.write()
+    newer = (await readings(station)).of_instances[key]
+
+    assert (own.value, newer.value, newer.at) == (1.0, 8.0, station.office.now)
