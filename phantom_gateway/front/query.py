@@ -124,7 +124,7 @@ class QueryDoor:
         job = partial(self._transact, call, answer)
         if not call.handler.writes:
             return (await self.database.read(job))[0]
-        document, woken = await self.database.write(job)
+        document, woken = await self.database.write(job, turn=call.caller.user.id)
         for group_uid in woken:
             self.wake(group_uid)
         return document

@@ -6,6 +6,9 @@ Owns: how aiohttp is run. Does not own: routes (``app`` names them) or answers.
 
 import asyncio
 import logging
+import os
+import resource
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -35,6 +38,21 @@ LINGERING_S = 1.0
 
 CONNECTIONS_MAX = 2_000
 """Connections at once. Each costs some 30 KB; one more is closed at once instead of starving those there are."""
+
+BACKLOG = 512
+"""Connections that wait to be accepted. Fewer: bursts are turned away by the kernel, which clients notice late."""
+
+ACCEPTED_AT_ONCE = 32
+"""
+Connections accepted before those that there are have been counted. More: a flood takes every open file before one of it
+is refused. Fewer: more turns of the loop for a burst.
+"""
+
+FILES_KEPT = 128
+"""Open files that are not clients: the database, clouds, sensors, VMs' logs. Where few are allowed, clients get the rest."""
+
+CONNECTIONS_LEAST = 16
+"""Connections at once, however few files are allowed."""
 
 DRAIN_S_MAX = 1.0
 """
@@ -86,6 +104,13 @@ class Door(RequestHandler):
         return await super().finish_response(request, resp, start_time)
 
 
+def connections_for(open_files: int) -> int:
+    """How many connections clients may have at once, in a process that may open so many files; -1: without limit."""
+    if open_files < 0:
+        return CONNECTIONS_MAX
+    return max(CONNECTIONS_LEAST, min(CONNECTIONS_MAX, open_files - FILES_KEPT))
+
+
 @asynccontextmanager
 async def listening(app: web.Application, host: str, port: int, tls: ssl.SSLContext | None) -> AsyncIterator[int]:
     """
@@ -98,10 +123,11 @@ async def listening(app: web.Application, host: str, port: int, tls: ssl.SSLCont
     doors = runner.server
     assert doors is not None
     loop = asyncio.get_running_loop()
+    connections_max = connections_for(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
     def answer_door() -> asyncio.Protocol:
-        if len(doors.connections) >= CONNECTIONS_MAX:
-            return _Full()
+        if len(doors.connections) >= connections_max:
+            return _Full(connections_max)
         return Door(
             doors,
             loop=loop,
@@ -114,12 +140,15 @@ async def listening(app: web.Application, host: str, port: int, tls: ssl.SSLCont
         )
 
     try:
-        server = await loop.create_server(answer_door, host, port, ssl=tls, backlog=512)
+        server = await loop.create_server(answer_door, host, port, ssl=tls, backlog=ACCEPTED_AT_ONCE)
     except OSError as error:
         raise InstallationError(
             f"Cannot listen on port {port} of {host} ({error.strerror}); set host and port in [server] of the "
             "configuration, or stop what listens there."
         ) from error
+    for listener in server.sockets:
+        with socket.socket(fileno=os.dup(listener.fileno())) as same:
+            same.listen(BACKLOG)  # asyncio has one number for both
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -144,6 +173,9 @@ async def _drain(doors: web.Server) -> None:
 class _Full(asyncio.Protocol):
     """Closes a connection that is one too many."""
 
+    def __init__(self, connections_max: int) -> None:
+        self._connections_max = connections_max
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        log.warning("connection.refused", extra={"connections_max": CONNECTIONS_MAX})
+        log.warning("connection.refused", extra={"connections_max": self._connections_max})
         transport.close()

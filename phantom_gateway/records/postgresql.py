@@ -9,7 +9,7 @@ statements, no LISTEN, so that a pooler in transaction mode may hand every trans
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -28,6 +28,9 @@ wait for a row hold up others."""
 
 JOBS_WAITING_MAX = 2_000
 """Jobs queued before new ones are refused with 503: beyond it clients would time out before their turn came."""
+
+TURN_WAITING_MAX = 200
+"""Of these, jobs of one turn. More: one user fills the queue that all share. Fewer: a burst of his is refused."""
 
 ATTEMPTS_MAX = 4
 """Runs of one job: the first, and three more after a deadlock or after somebody else was quicker."""
@@ -95,11 +98,32 @@ class Pool:
         self._is_closed = False
         self._is_down = False
         self._knocking = threading.Lock()
+        self._turns: dict[Hashable, _Turn] = {}
         self.heads: dict[str, int] = {}
         """By chain of the audit, the number of the last entry that the server said it had committed."""
 
-    async def run(self, job: Job[T], *, writes: bool) -> T:
-        """What *job* returns, its changes durable. Raises RecordsUnavailable, or what *job* raises."""
+    async def run(self, job: Job[T], *, writes: bool, turn: Hashable = None) -> T:
+        """
+        What *job* returns, its changes durable. Raises RecordsUnavailable, or what *job* raises.
+
+        Jobs of one *turn* run one after the other, and together hold one thread: they would wait for each other in the
+        database anyway, with a thread each, until none was left for anybody else.
+        """
+        if turn is None:
+            return await self._run(job, writes)
+        own = self._turns.setdefault(turn, _Turn())
+        if own.waiting >= TURN_WAITING_MAX:
+            raise RecordsUnavailable("too many jobs of one user are waiting")
+        own.waiting += 1
+        try:
+            async with own.lock:
+                return await self._run(job, writes)
+        finally:
+            own.waiting -= 1
+            if not own.waiting:
+                self._turns.pop(turn, None)
+
+    async def _run(self, job: Job[T], writes: bool) -> T:
         if self._is_closed or self._waiting >= JOBS_WAITING_MAX:
             raise RecordsUnavailable("too many jobs are waiting")
         self._waiting += 1
@@ -179,6 +203,16 @@ class Pool:
             return self._begun(link, writes)
         self._is_down = False
         return transaction
+
+
+class _Turn:
+    """Those who take turns: how many there are, and the lock that one of them has."""
+
+    __slots__ = ("lock", "waiting")
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.waiting = 0
 
 
 class _Link:

@@ -12,7 +12,7 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
@@ -134,9 +134,16 @@ class Database:
         # processor time. Handing it to another thread costs more than that: the interpreter runs one at a time.
         return self._read(job)
 
-    async def write(self, job: Job[T]) -> T:
-        """What *job* returns, after its changes are durable. Raises RecordsUnavailable, or what *job* raises."""
-        result = await (self._committed(job) if self._pool is None else self._pool.run(job, writes=True))
+    async def write(self, job: Job[T], turn: Hashable = None) -> T:
+        """
+        What *job* returns, after its changes are durable. Raises RecordsUnavailable, or what *job* raises.
+
+        *turn*: whose job it is, where jobs of one take each other's locks. On a server they then hold one thread.
+        """
+        if self._pool is None:
+            result = await self._committed(job)
+        else:
+            result = await self._pool.run(job, writes=True, turn=turn)
         if self.on_write is not None:
             self.on_write()
         return result

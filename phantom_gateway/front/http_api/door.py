@@ -154,7 +154,7 @@ class HttpApiDoor:
 
         if not endpoint.writes:
             return (await self.database.read(transact))[0]
-        answer, woken = await self.database.write(transact)
+        answer, woken = await self.database.write(transact, turn=bearer.user.id)
         for group_uid in woken:
             self.wake(group_uid)
         return answer
