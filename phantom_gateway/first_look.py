@@ -1,9 +1,9 @@
 """
 Whether these records are the only ones that launch machines with our mark, and as new as the machines that bear it.
 
-Owns: when that is asked, and what is concluded. Records restored from a backup, a database that failed over to a replica
-that lagged, and a second gateway with a copy of our records look the same from here: there are machines that these
-records never launched. Then nothing more is done, and a person says what they are. Does not own: the freeze.
+Owns: when that is asked, and what is concluded. Records restored from a backup, a database that failed over to a
+replica that lagged, and a second gateway with a copy of our records look the same from here: there are machines that
+these records never launched. Then nothing more is done, and a person says what they are. Does not own: the freeze.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ WATCH_EVERY_S = 2.0
 BY = "the gateway"
 
 STRANGERS = (
-    "{count} machines bear our mark and were never launched by these records: were they restored from a backup, or does "
-    "a copy of them run elsewhere? phantom-gateway unrecorded lists them"
+    "{count} machines bear our mark and were never launched by these records: were they restored from a backup, or "
+    "does a copy of them run elsewhere? phantom-gateway unrecorded lists them"
 )
 
 MOVED = (
@@ -94,7 +94,8 @@ class Lookout:
         Raises RecordsUnavailable.
         """
         heads = dict(self._database.heads)
-        if heads and await self._database.read(partial(audit.has_gone_back, heads=heads)):
+        has_gone_back = bool(heads) and await self._database.read(partial(audit.has_gone_back, heads=heads))
+        if has_gone_back:
             self._database.heads.clear()  # what it has now is what there is
             return await self._database.write(self._note_loss)
         elapsed_s = asyncio.get_running_loop().time()
@@ -115,7 +116,9 @@ class Lookout:
         """Cloud and id of the living machines that these records never launched, as far as they have been judged."""
         if not self._strange:
             return frozenset()
-        return frozenset((mark.cloud, mark.machine.machine_id) for mark in self._marks() if _token(mark) in self._strange)
+        return frozenset(
+            (mark.cloud, mark.machine.machine_id) for mark in self._marks() if _token(mark) in self._strange
+        )
 
     def fresh(self, token: str) -> str:
         """*token*, which nothing bears yet: made just now."""
@@ -143,7 +146,9 @@ class Lookout:
         strangers = unrecorded.strangers(connection, marks)
         if strangers:
             ids = ", ".join(mark.machine.machine_id for mark in strangers)
-            raise StrangerError(f"these records never launched {ids} on {cloud}, and nobody has said what becomes of it")
+            raise StrangerError(
+                f"these records never launched {ids} on {cloud}, and nobody has said what becomes of it"
+            )
 
     def _note_place(self, connection: Connection) -> bool:
         """True when the records are somewhere else than before, and something depends on them."""
@@ -168,7 +173,7 @@ class Lookout:
         return bool(strange)
 
     def _judge(self, connection: Connection, marks: list[Marked], *, everything: bool = False) -> bool:
-        """True when machines that were not on the list before were never launched here: then all is frozen, or a user."""
+        """True when machines that were not on the list were never launched here: then all is frozen, or a user."""
         before = {(each.cloud, each.machine_id) for each in unrecorded.listed(connection)}
         strangers = unrecorded.strangers(connection, marks)
         if everything or strangers:

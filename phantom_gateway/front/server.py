@@ -49,7 +49,7 @@ is refused. Fewer: more turns of the loop for a burst.
 """
 
 FILES_KEPT = 128
-"""Open files that are not clients: the database, clouds, sensors, VMs' logs. Where few are allowed, clients get the rest."""
+"""Open files that are not clients: the database, clouds, sensors. Where few are allowed, clients get the rest."""
 
 CONNECTIONS_LEAST = 16
 """Connections at once, however few files are allowed."""

@@ -133,7 +133,7 @@ def add(connection: sa.Connection, entry: Entry) -> None:
 
 
 def launch(at: datetime, group: str, cloud: str, tokens: Collection[str], count: int, because: str) -> Entry:
-    """That *count* instances of *group* were claimed on *cloud*: written with the claims, before any cloud is called."""
+    """That *count* instances of *group* were claimed on *cloud*: written with them, before any cloud is called."""
     detail = f"cloud={cloud} count={count} tokens={','.join(tokens)} {because}"
     return Entry(at, GATEWAY, LAUNCH, group, detail=detail)
 
@@ -169,7 +169,7 @@ def has_gone_back(connection: sa.Connection, heads: Mapping[str, int]) -> bool:
     """
     if not heads:
         return False
-    there = dict(_HEADS.rows(connection, {"chains": list(heads)}))
+    there: dict[str, int] = dict(_HEADS.rows(connection, {"chains": list(heads)}))
     return any(there.get(chain, 0) < number for chain, number in heads.items())
 
 

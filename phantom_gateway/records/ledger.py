@@ -117,7 +117,6 @@ class SqlLedger:
         place: str | None = None,
     ) -> list[Instance]:
         """See the port."""
-
         heads = dict(self._database.heads)
 
         def job(connection: sa.Connection) -> list[Instance]:

@@ -57,7 +57,6 @@ class GatewaySensors:
         known = {key: reading for key, reading in found.items() if reading is not None}
         return Readings(_without_group(known), known.get(GROUP_ITSELF))
 
-
     async def _elsewhere(
         self, record: GroupRecord, policy: SensorPolicy, found: Mapping[int, Reading | None], now: datetime
     ) -> dict[int, Reading]:

@@ -22,6 +22,8 @@ from phantom_gateway.front.query import QueryDoor
 from phantom_gateway.metrics import Meter
 from phantom_gateway.records import answers, audit, users
 from phantom_gateway.records.session import Database
+from phantom_gateway.records.tables import answers as answers_table
+from phantom_gateway.records.tables import audit as audit_table
 from phantom_gateway.secret import Secret
 from protocol.wire import Request
 from tests.phantom_gateway.office import NOW, SECRET, Office
@@ -209,7 +211,7 @@ async def test_attempts_at_the_same_time_are_one(desk: Desk) -> None:
 async def test_attempts_at_the_same_time_at_two_gateways_are_one(
     desk: Desk, neighbour: Desk, round_number: int
 ) -> None:
-    """The load balancer sent a retry elsewhere while the first was under way: the loser of the race hears its answer."""
+    """A load balancer sent a retry elsewhere while the first was under way: the loser of the race hears its answer."""
     params: dict[str, Any] = {"LaunchConfigurationName": "new@hotel", "ImageId": "hello", "InstanceType": "m1.small"}
     invocation = f"call-{round_number}"
     requests = [
@@ -287,6 +289,7 @@ async def test_an_id_that_outlives_its_answer_is_a_new_call(desk: Desk) -> None:
 def test_there_is_a_most_of_answers(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """A flood of changes fills no disk."""
     monkeypatch.setattr(answers, "ROWS_MAX", 5)
+
     def flood(connection: Any) -> int:
         for number in range(12):
             answers.add(connection, bytes([number]) * 16, 1, "r", "<a/>", office.now)
@@ -301,7 +304,7 @@ def test_there_is_a_most_of_answers(office: Office, monkeypatch: pytest.MonkeyPa
 def on_disk(office: Office) -> bytes:
     """Every byte of the database's file, or every value of what a server keeps of requests."""
     if office.database.is_shared:
-        tables = (answers.answers, audit.audit)
+        tables = (answers_table, audit_table)
         rows = [office.database.read_now(lambda connection, t=t: connection.execute(t.select()).all()) for t in tables]  # type: ignore[misc]
         return repr(rows).encode()
     files = Path(office.database.url.removeprefix("sqlite:///")).parent.glob("office.db*")

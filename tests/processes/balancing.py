@@ -1,7 +1,7 @@
 """
-What stands before several servers: a balancer of TCP connections, and a pooler of PostgreSQL sessions.
+What stands before servers: a balancer of TCP connections, a line that is cut, and a pooler of PostgreSQL sessions.
 
-Owns: both, as small as a test needs them. Does not own: the servers.
+Owns: these, as small as a test needs them. Does not own: the servers.
 """
 
 import asyncio
@@ -63,6 +63,68 @@ class Balancer:
             await asyncio.gather(_copied(reader, there[1]), _copied(there[0], writer))
             return
         writer.close()
+
+
+class Line:
+    """The way to one server's *port*. While it is *cut*, nothing goes either way, and nobody is told. A context."""
+
+    def __init__(self, port: int) -> None:
+        self.port = 0
+        self._to = port
+        self._thread = LoopThread()
+        self._open = asyncio.Event()
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __enter__(self) -> Self:
+        self._thread.__enter__()
+        self._thread.run(self._start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.run(self._stop())
+        self._thread.__exit__()
+
+    def cut(self) -> None:
+        """Nothing; packets are lost from now on, as by a firewall that drops them."""
+        self._thread.call(self._open.clear)
+
+    def mend(self) -> None:
+        """Nothing; what was on its way arrives."""
+        self._thread.call(self._open.set)
+
+    async def _start(self) -> None:
+        self._open.set()
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _stop(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await self._open.wait()
+        there = await asyncio.open_connection("127.0.0.1", self._to)
+        await asyncio.gather(self._carried(reader, there[1]), self._carried(there[0], writer))
+
+    async def _carried(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while chunk := await reader.read(65_536):
+                await self._open.wait()
+                writer.write(chunk)
+                await writer.drain()
+        except ConnectionError:
+            pass  # one side is gone: so is the other, in a moment
+        finally:
+            await self._open.wait()
+            writer.close()
 
 
 async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

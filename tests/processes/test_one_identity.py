@@ -1,8 +1,8 @@
 """
 Two gateways with one identity and two databases, started by mistake: neither touches what the other launched (F14).
 
-Owns: real processes over one cloud, whose own books are the judge. Its clock is five minutes slow, so that every machine
-looks old enough to be a leak as soon as it is there: nothing but the rule under test keeps it alive.
+Owns: real processes over one cloud, whose own books are the judge. Its clock is five minutes slow, so that every
+machine looks old enough to be a leak as soon as it is there: nothing but the rule under test keeps it alive.
 """
 
 import shutil
@@ -142,7 +142,9 @@ def test_a_group_that_a_copy_deletes_takes_only_its_own_machines_along(
     assert len(books.alive()) == shared == 2
 
 
-def test_what_db_copy_left_behind_starts_frozen(first: Gateway, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_db_copy_left_behind_starts_frozen(
+    first: Gateway, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """F14: somebody starts the old file again, while a gateway may run on the new database."""
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     database = cluster.make_database(empty=True)

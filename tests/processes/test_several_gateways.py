@@ -20,7 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.processes import figures
-from tests.processes.balancing import Balancer, pooler
+from tests.processes.balancing import Balancer, Line, pooler
 from tests.processes.calls import Client, Refusal
 from tests.processes.sharing import Fleet, Replica, fleet
 from tests.support.gateway import ACCESS_KEY_ID, SECRET_ACCESS_KEY
@@ -181,6 +181,39 @@ def test_a_gateway_cut_off_from_the_database_touches_no_cloud(cluster: Cluster, 
 
         assert during == before
         wait_for(lambda: len(made.books.alive()) == 2 and client.settled(), "the group to be whole again")
+
+
+def test_a_gateway_behind_a_cut_line_stops_before_another_goes_on(cluster: Cluster, tmp_path: Path) -> None:
+    """F73: its packets to the database are lost, its clouds are not: it launches nothing more, the other everything."""
+    made = Fleet(tmp_path, cluster, 2)
+    with Line(cluster.port) as line:
+        cut_off = made.replicas[0] = Replica(
+            tmp_path / "cut-off", cluster, made.database, cloud_url=made.books.url, port_of_database=line.port
+        )
+        try:
+            made.start()
+            wait_for(lambda: made.is_shared_out(2), "the shards to be shared out", 30)
+            client, names = Client(made.replicas[1].port), [f"group-{number}" for number in range(GROUPS)]
+            for name in names:
+                client.make_group("web@hotel", 2, ["hotel"], name)
+            wait_for(lambda: all_settled(client, names, 2), "all groups to have two")
+            line.cut()
+            for name in names:
+                client.resize(3, name)
+            wait_for(lambda: made.is_shared_out(1), "the other to have all shards", 40)
+            wait_for(lambda: all_settled(client, names, 3), "all groups to have three", 30)
+            launched = cut_off.log.read_text().count("instance.launched")
+            alive = len(made.books.alive())
+            line.mend()
+            wait_for(lambda: made.is_shared_out(2), "the shards to be shared out again", 60)
+            wait_for(lambda: all_settled(client, names, 3), "all groups to stay whole")
+
+            assert alive == len(made.books.alive()) == 3 * GROUPS
+            assert made.books.most_alive() == 3
+            assert cut_off.log.read_text().count("instance.launched") == launched
+        finally:
+            line.mend()
+            made.close()
 
 
 def test_a_second_gateway_with_vms_of_its_own_machine_is_refused(cluster: Cluster, tmp_path: Path) -> None:

@@ -123,7 +123,9 @@ def test_long_texts_are_cut_and_still_whole(database: Database) -> None:
 
 def test_what_was_launched_is_known_by_its_token(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long ago, and however many of a claim; nothing else that is on record counts."""
-    monkeypatch.setattr(audit, "_LAUNCHES", Prepared(audit._LAUNCHES.statement.limit(2)))
+    statement = audit._LAUNCHES.statement
+    assert isinstance(statement, sa.Select)
+    monkeypatch.setattr(audit, "_LAUNCHES", Prepared(statement.limit(2)))
     monkeypatch.setattr(audit, "SEARCHED_AT_ONCE", 2)
     for number in range(7):
         tokens = [f"t-{number}-a", f"t-{number}-b"]

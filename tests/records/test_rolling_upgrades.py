@@ -51,7 +51,7 @@ class Recorder:
             self.breaches.append(f"add_column {column.name}, which the version before leaves empty")
 
     def _check_statement(self, statement: str) -> None:
-        if statement.split()[0].lower() not in {"insert", "update", "select", "create"}:
+        if statement.split(maxsplit=1)[0].lower() not in {"insert", "update", "select", "create"}:
             self.breaches.append(f"execute {statement}")
 
 

@@ -1,5 +1,5 @@
 """
-When two requests of the JSON API are one: a client that got no answer sends it again under the same ``Idempotency-Key``.
+When two requests of the JSON API are one: who got no answer sends it again under the same ``Idempotency-Key``.
 
 Owns: the header, and the form in which an answer is recorded: sealed, because some answers show secrets. Does not own:
 the records (``records.answers``).

@@ -13,6 +13,7 @@ import pytest
 
 from phantom_gateway.records import answers, audit
 from phantom_gateway.records.session import Database
+from phantom_gateway.records.tables import answers as answers_table
 from phantom_gateway.tokens import Scope
 from tests.phantom_gateway.http_api.counter import Counter, Reply
 
@@ -145,7 +146,7 @@ async def test_a_secret_in_an_answer_is_kept_sealed(ready: Counter) -> None:
         )
         for _ in range(2)
     ]
-    rows = ready.office.database.read_now(lambda connection: connection.execute(answers.answers.select()).all())
+    rows = ready.office.database.read_now(lambda connection: connection.execute(answers_table.select()).all())
 
     assert [each.status for each in shown] == [201, 201], shown[0].text
     assert shown[0].text == shown[1].text
