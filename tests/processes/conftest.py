@@ -8,9 +8,7 @@ import pytest
 from tests.support.postgresql import PASSWORD, Cluster
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def kept(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
-    """What a gateway of the module is made with so that its records are of this kind."""
+def _kept(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     if request.param == "sqlite":
         yield {}
         return
@@ -24,3 +22,15 @@ def kept(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     url = cluster.url(database, with_password=False)
     yield {"top": f'[database]\nurl = "{url}"\npassword = "{PASSWORD}"\n', "identity": identity}
     cluster.drop_database(database)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def kept(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """What a gateway of the module is made with so that its records are of this kind."""
+    yield from _kept(request)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kept_apart(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """The same for each test."""
+    yield from _kept(request)
