@@ -22,7 +22,7 @@ UserOption = Annotated[str | None, typer.Option(help="Whose group, when several 
 
 
 def unrecorded_list(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """List machines with our mark that the records know nothing of, as of the gateway's last start."""
+    """List machines with our mark that the records know nothing of, as the gateway saw them last."""
     with opened(config) as installation:
         found = installation.database.read_now(unrecorded.listed)
         if not found and not as_json:
