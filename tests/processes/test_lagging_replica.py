@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.calls import Client
+from tests.processes.calls import Client, Lost, Refusal
 from tests.processes.sharing import Fleet, fleet
 from tests.support.postgresql import Cluster, binaries
 from tests.support.waiting import wait_for
@@ -80,7 +80,7 @@ def answers(client: Client) -> bool:
     """Whether a gateway can read its records."""
     try:
         return client.group() is not None
-    except Exception:  # noqa: BLE001 - whatever it is, it is asked again until the time is over
+    except (Refusal, Lost, OSError):
         return False
 
 
