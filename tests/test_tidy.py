@@ -38,7 +38,7 @@ ALLOWED = {
     ("phantom_gateway/terminal.py", r"\bprint\("): "it prints for the command line",
     ("phantom_gateway/front/query.py", r"\bexcept Exception\b"): "the last resort of a door",
     ("phantom_gateway/front/http_api/door.py", r"\bexcept Exception\b"): "the last resort of a door",
-    ("phantom_gateway/records/session.py", r"\bexcept Exception\b"): "handed to the caller who waits for the job",
+    ("phantom_gateway/records/sqlite.py", r"\bexcept Exception\b"): "handed to the caller who waits for the job",
     ("backends/via_libcloud/lanes.py", r"\bexcept Exception\b"): "drivers raise anything, and all of it is translated",
     ("reconciler/loop.py", r"\bexcept Exception\b"): "one bad group must not stop the others",
     ("reconciler/sweeper.py", r"\bexcept Exception\b"): "one broken cloud must not blind the others",

@@ -113,7 +113,9 @@ def add(connection: sa.Connection, entry: Entry) -> None:
     """Nothing; the change is on record, with the transaction."""
     chain = f"{_BOOT}-{threading.get_ident()}"
     number, before = _HEAD.first(connection, {"chain": chain}) or (0, "")
-    kept = replace(entry, target=entry.target[:TEXT_LENGTH_MAX], detail=entry.detail[:TEXT_LENGTH_MAX])
+    kept = entry
+    if len(entry.target) > TEXT_LENGTH_MAX or len(entry.detail) > TEXT_LENGTH_MAX:
+        kept = replace(entry, target=entry.target[:TEXT_LENGTH_MAX], detail=entry.detail[:TEXT_LENGTH_MAX])
     values = {
         "chain": chain,
         "number": number + 1,

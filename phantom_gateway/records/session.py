@@ -1,26 +1,25 @@
 """
 Transactions: short synchronous jobs, each from one snapshot, all of it or nothing.
 
-Owns: threads and connections. Writes that come together are committed together (group commit: SQLite with
+Owns: which thread a job runs in. Writes that come together are committed together (group commit: SQLite with
 synchronous=FULL does 7,000 single commits a second and five times that grouped). On SQLite, short jobs run on the event
 loop, where they cost least, and go to a thread when there is something to wait for; PostgreSQL's are ``postgresql``'s.
-Does not own: what a job does.
+Does not own: connections (``sqlite``, ``postgresql``), or what a job does.
 """
 
 import asyncio
 import logging
 import queue
-import sqlite3
 import threading
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
-from phantom_gateway.records import migrations
-from phantom_gateway.records.postgresql import Pool, engine_for
-from phantom_gateway.records.prepared import driver_cursor
+from phantom_gateway.records import migrations, postgresql, sqlite
+from phantom_gateway.records.postgresql import Pool
+from phantom_gateway.records.sqlite import LOCK_S_MAX, Link, Locked, Waiting
 from phantom_gateway.records.unavailable import RecordsUnavailable, SchemaUnknownError
 
 __all__ = [
@@ -48,9 +47,6 @@ GROUP_COMMIT_MAX = 64
 JOBS_WAITING_MAX = 2_000
 """Writes queued before new ones are refused with 503: beyond it clients would time out before their turn came."""
 
-READERS = 2
-"""Connections that read: the event loop's, and one for whoever else asks."""
-
 LOCK_S_MAX_AT_ONCE = 0.005
 """How long the event loop waits for somebody else's lock before the thread does: nobody notices 5 ms."""
 
@@ -67,17 +63,14 @@ AT_ONCE_WEIGHT = 0.25
 AT_ONCE_RESTS = 200
 """Writes that go to the thread after that, before the loop tries again."""
 
-BUSY_TIMEOUT_S = 30
-"""How long SQLite waits for another process (a backup, the command line) before a write fails."""
-
 
 class Database:
     """
     One database, its writer and its readers. Close it to end its threads.
 
     ``read`` and ``write`` take a job, a function of a connection, and run it in a transaction of its own: all of it
-    happens or nothing. A write is durable when it returns. A server's job may run more than once, each time from its
-    beginning: what it leaves in memory must not depend on how often.
+    happens or nothing. A write is durable when it returns. A job may run more than once, each time from its beginning:
+    what it leaves in memory must not depend on how often.
     """
 
     def __init__(self, url: str) -> None:
@@ -87,17 +80,17 @@ class Database:
         self.is_shared = self._engine.dialect.name == "postgresql"
         """Several gateways may use it at once."""
         self._pool = Pool(self._engine) if self.is_shared else None
-        self._jobs: queue.SimpleQueue[_Waiting[Any] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Waiting[Any] | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_forever, name="records-writer", daemon=True)
-        self._reading = threading.local()
-        self._open_readers: list[sa.Connection] = []
-        self._patient = _Writer(self._engine)
-        self._at_once = _Writer(self._engine, swift=True)
+        self._own = threading.local()
+        self._links: list[Link] = []
+        """Those of event loops, one for each thread that runs one."""
+        self._patient = Link(self._engine, LOCK_S_MAX)
         self._at_once_rests = 0
         """Writes that still go to the thread, after the loop was held up."""
         self._at_once_took_s = 0.0
         """How long a commit takes: a sliding average."""
-        self._gathering: list[_Waiting[Any]] = []
+        self._gathering: list[Waiting[Any]] = []
         self._closed = False
         self.on_write: Callable[[], object] | None = None
         """Called on the event loop after ``write`` has made something durable."""
@@ -132,7 +125,12 @@ class Database:
             return await self._pool.run(job, writes=False)
         # With WAL, a reader in the same process waits for nobody, and a page of a listing takes half a millisecond of
         # processor time. Handing it to another thread costs more than that: the interpreter runs one at a time.
-        return self._read(job)
+        if self._closed:
+            raise RecordsUnavailable("the database is closed")
+        try:
+            return self._link().read(job)
+        except sa.exc.OperationalError as error:
+            raise RecordsUnavailable(str(error.orig)) from error
 
     async def write(self, job: Job[T], turn: Hashable = None) -> T:
         """
@@ -152,7 +150,7 @@ class Database:
         if self._closed or self._jobs.qsize() >= JOBS_WAITING_MAX:
             raise RecordsUnavailable("too many writes are waiting")
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(job, loop, loop.create_future())
+        waiting = Waiting(job, loop, loop.create_future())
         if not self._at_once_rests:
             if not self._gathering:
                 loop.call_soon(self._gather, loop, 0)
@@ -186,8 +184,8 @@ class Database:
             return
         began_s = loop.time()
         try:
-            self._at_once.commit(batch)
-        except _Locked:
+            self._link().commit(batch)
+        except Locked:
             self._at_once_rests = AT_ONCE_RESTS
             self._hand_over(batch)
             return
@@ -197,7 +195,7 @@ class Database:
             self._at_once_rests = AT_ONCE_RESTS
             self._at_once_took_s = AT_ONCE_S_MAX  # the next commit on the loop tells whether that is over
 
-    def _hand_over(self, batch: "list[_Waiting[Any]]") -> None:
+    def _hand_over(self, batch: "list[Waiting[Any]]") -> None:
         for waiting in batch:
             self._jobs.put(waiting)
 
@@ -225,21 +223,17 @@ class Database:
             self._hand_over(waiting)
             self._jobs.put(None)
             self._writer.join()
-            self._at_once.close()
-            for connection in self._open_readers:
-                connection.close()
+            for link in self._links:
+                link.close()
             self._engine.dispose()
 
-    def _read(self, job: Job[T]) -> T:
-        connection = getattr(self._reading, "connection", None)
-        try:
-            if connection is None:
-                connection = self._reading.connection = self._engine.connect()
-                self._open_readers.append(connection)
-            with connection.begin():
-                return job(connection)
-        except sa.exc.OperationalError as error:
-            raise RecordsUnavailable(str(error.orig)) from error
+    def _link(self) -> Link:
+        """The link of this thread's event loop, which waits hardly at all."""
+        link: Link | None = getattr(self._own, "link", None)
+        if link is None:
+            link = self._own.link = Link(self._engine, LOCK_S_MAX_AT_ONCE)
+            self._links.append(link)
+        return link
 
     def _write_forever(self) -> None:
         while (first := self._jobs.get()) is not None:
@@ -251,117 +245,21 @@ class Database:
                     stop = True
                     break
                 batch.append(job)
-            self._patient.commit(batch)
+            try:
+                self._patient.commit(batch)
+            except Locked as locked:
+                log.exception("records.locked")
+                for waiting in batch:
+                    waiting.error = RecordsUnavailable(str(locked))
             _deliver_to_loops(batch)
             if stop:
                 break
         self._patient.close()
 
 
-class _Writer:
-    """
-    One connection that commits batches of jobs. A *swift* one does not wait for a lock that somebody else has.
-
-    Kept open: opening a connection costs more than a small transaction.
-    """
-
-    def __init__(self, engine: sa.Engine, *, swift: bool = False) -> None:
-        self._engine = engine
-        self._swift = swift
-        self._connection: sa.Connection | None = None
-
-    def commit(self, batch: "list[_Waiting[Any]]") -> None:
-        """
-        Nothing; every waiting job of *batch* has its answer, which nobody has heard yet, and what it wrote is durable.
-
-        Raises _Locked, before any job was run, when it is swift and somebody else has the lock.
-        """
-        has_begun = False
-        try:
-            connection = self._connection = self._connection or self._open()
-            with connection.begin():
-                has_begun = True
-                for waiting in batch:
-                    waiting.run(connection, alone=len(batch) == 1)
-        except _Abort:
-            pass  # its only job failed; the transaction is rolled back and the job holds its own error
-        except sa.exc.DBAPIError as error:
-            self.close()  # whatever is wrong with it, the next batch begins on a fresh one
-            if self._swift and not has_begun:
-                raise _Locked from error
-            log.exception("records.commit_failed")
-            for waiting in batch:
-                waiting.fail(RecordsUnavailable(str(error.orig)))
-
-    def close(self) -> None:
-        """Nothing; the connection is given back."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _open(self) -> sa.Connection:
-        connection = self._engine.connect().execution_options(writes=True)
-        wait_s = LOCK_S_MAX_AT_ONCE if self._swift else BUSY_TIMEOUT_S
-        with driver_cursor(connection) as cursor:  # a pooled connection may have been the other kind's before
-            cursor.execute(f"PRAGMA busy_timeout={round(wait_s * 1000)}")
-        return connection
-
-
-class _Locked(Exception):  # noqa: N818 - sends a batch another way, is not an error of its own
-    """Somebody else is writing; nothing of the batch has been tried."""
-
-
-class _Abort(Exception):  # noqa: N818 - leaves a transaction, is not an error of its own
-    """Rolls back a transaction whose only job failed."""
-
-
-class _Waiting(Generic[T]):
-    """One job in the writer's queue, and its answer once it has one."""
-
-    __slots__ = ("error", "future", "job", "loop", "result")
-
-    def __init__(self, job: Job[T], loop: asyncio.AbstractEventLoop, future: asyncio.Future[T]) -> None:
-        self.job = job
-        self.loop = loop
-        self.future = future
-        self.result: T | None = None
-        self.error: Exception | None = None
-
-    def run(self, connection: sa.Connection, *, alone: bool) -> None:
-        """Nothing; the answer is known. A job that fails leaves no trace, and no other job of the batch suffers."""
-        try:
-            if alone:
-                self.result = self.job(connection)
-            else:
-                self.result = self._apart(connection)
-        except sa.exc.OperationalError:
-            raise  # the database itself is in trouble: that is everybody's answer
-        except Exception as error:
-            self.error = error
-            if alone:
-                raise _Abort from error
-
-    def _apart(self, connection: sa.Connection) -> T:
-        """What the job returns, in a savepoint of its own: SQLAlchemy's cost as much as a small job."""
-        savepoints = connection.connection.cursor()
-        savepoints.execute("SAVEPOINT job")
-        try:
-            return self.job(connection)
-        except BaseException:
-            savepoints.execute("ROLLBACK TO SAVEPOINT job")
-            raise
-        finally:
-            savepoints.execute("RELEASE SAVEPOINT job")
-            savepoints.close()
-
-    def fail(self, error: Exception) -> None:
-        """Nothing; *error* is the answer, whatever the job had said."""
-        self.error = error
-
-
-def _deliver_to_loops(answered: list[_Waiting[Any]]) -> None:
+def _deliver_to_loops(answered: list[Waiting[Any]]) -> None:
     """Nothing; every one of *answered* hears of it on its own event loop, which is not this thread's."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[_Waiting[Any]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, list[Waiting[Any]]] = {}
     for waiting in answered:
         by_loop.setdefault(waiting.loop, []).append(waiting)
     for loop, its in by_loop.items():
@@ -371,7 +269,7 @@ def _deliver_to_loops(answered: list[_Waiting[Any]]) -> None:
             log.debug("records.answer_unwanted")
 
 
-def _deliver(answered: list[_Waiting[Any]]) -> None:
+def _deliver(answered: list[Waiting[Any]]) -> None:
     for waiting in answered:
         if waiting.future.done():
             continue  # the caller has gone away; the write stands
@@ -401,28 +299,5 @@ def url_without_password(url: str) -> str:
 
 def _engine(url: str) -> sa.Engine:
     if sa.make_url(url).get_backend_name() == "postgresql":
-        return engine_for(url)
-    engine = sa.create_engine(url, poolclass=sa.QueuePool, pool_size=READERS + 2)
-    sa.event.listen(engine, "connect", _prepare_sqlite)
-    sa.event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # sqlite3's own implicit BEGIN would come too late; see _begin_sqlite
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",  # an acknowledged write survives a power cut; grouped, it costs nothing visible
-        "foreign_keys=ON",
-        f"busy_timeout={BUSY_TIMEOUT_S * 1000}",
-        "cache_size=-16000",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    # A transaction that reads first and writes later cannot wait for another process's lock: SQLite fails it at once,
-    # because its snapshot would be stale. So one that is going to write says so at its beginning.
-    writes = connection.get_execution_options().get("writes", False)
-    with driver_cursor(connection) as cursor:
-        cursor.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+        return postgresql.engine_for(url)
+    return sqlite.engine_for(url)

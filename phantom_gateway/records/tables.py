@@ -5,6 +5,7 @@ Owns: columns, keys and the two column types of ours. All data hangs on a user.
 """
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,13 +25,15 @@ class Moment(sa.types.TypeDecorator[datetime]):
     impl = sa.BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Microseconds since 1970; None stays None."""
-        return None if value is None else (value - EPOCH) // MICROSECOND
+    # What converts is given as it is: SQLAlchemy's wrapper around process_bind_param takes as long again.
 
-    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[datetime | None], int | None]:  # noqa: ARG002 - SQLAlchemy's signature
+        """Microseconds since 1970; None stays None."""
+        return _microseconds
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[int | None], datetime | None]:  # noqa: ARG002 - SQLAlchemy's signature
         """The moment; None stays None."""
-        return None if value is None else EPOCH + timedelta(0, 0, value)
+        return _moment
 
 
 class Document(sa.types.TypeDecorator[Any]):
@@ -39,17 +42,29 @@ class Document(sa.types.TypeDecorator[Any]):
     impl = sa.Text
     cache_ok = True
 
-    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str:  # noqa: ARG002 - SQLAlchemy's signature
+    def bind_processor(self, dialect: sa.Dialect) -> Callable[[Any], str]:  # noqa: ARG002 - SQLAlchemy's signature
         """Compact JSON text."""
-        return to_json(value)
+        return to_json
 
-    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Callable[[str | None], Any]:  # noqa: ARG002 - SQLAlchemy's signature
         """The value."""
-        if value == "[]":  # most are empty, and decoding one takes longer than finding it
-            return []
-        if value == "{}":
-            return {}
-        return None if value is None else _read_json(value)[0]  # our own text: nothing precedes it or follows
+        return _value
+
+
+def _microseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else (moment - EPOCH) // MICROSECOND
+
+
+def _moment(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else EPOCH + timedelta(0, 0, microseconds)
+
+
+def _value(text: str | None) -> Any:
+    if text == "[]":  # most are empty, and decoding one takes longer than finding it
+        return []
+    if text == "{}":
+        return {}
+    return None if text is None else _read_json(text)[0]  # our own text: nothing precedes it or follows
 
 
 metadata = sa.MetaData(

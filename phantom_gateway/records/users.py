@@ -45,6 +45,7 @@ _BY_NAME = Prepared(sa.select(*USER_COLUMNS).where(users.c.name == sa.bindparam(
 _BY_ID = Prepared(sa.select(*USER_COLUMNS).where(users.c.id == sa.bindparam("user_id")))
 _HOLD = Prepared(sa.select(sa.func.pg_advisory_xact_lock(_USERS_LOCK, sa.bindparam("user_id", type_=sa.Integer))))
 _ALL = Prepared(sa.select(*USER_COLUMNS).order_by(users.c.name))
+_FACT = Prepared(sa.select(gateway.c.value).where(gateway.c.name == sa.bindparam("name")))
 
 
 def by_access_key(connection: sa.Connection, access_key_id: str) -> User | None:
@@ -130,7 +131,8 @@ def remove(connection: sa.Connection, user_id: int) -> None:
 
 def fact(connection: sa.Connection, name: str) -> str | None:
     """The value of a fact about this installation, or None."""
-    return connection.execute(sa.select(gateway.c.value).where(gateway.c.name == name)).scalar()
+    value: str | None = _FACT.scalar(connection, {"name": name})
+    return value
 
 
 def replace_fact(connection: sa.Connection, name: str, value: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,49 @@ async def test_jobs_committed_together_fail_alone(database: Database) -> None:
     assert facts(database) == {f"fact {n}" for n in range(100) if n % 3}
 
 
+async def test_a_job_that_fails_before_it_writes_costs_the_others_nothing(database: Database) -> None:
+    """A request that is refused is the usual failure: what else is in its batch is run once."""
+    runs: list[int] = []
+
+    def counted(connection: Connection, number: int) -> None:
+        runs.append(number)
+        if number == 2:
+            raise ValueError("no")
+        users.record_fact(connection, f"fact {number}", "x")
+
+    await asyncio.gather(*(database.write(partial(counted, number=n)) for n in range(5)), return_exceptions=True)
+
+    assert runs == [0, 1, 2, 3, 4]
+    assert facts(database) == {"fact 0", "fact 1", "fact 3", "fact 4"}
+
+
+async def test_a_read_sees_what_was_written_and_leaves_nothing(database: Database) -> None:
+    """Both on the one connection of the event loop: a read that writes by mistake has changed nothing."""
+    await database.write(lambda connection: users.record_fact(connection, "written", "x"))
+
+    assert await database.read(lambda c: users.fact(c, "written")) == "x"
+    with pytest.raises(ValueError, match="no"):
+        await database.read(failing)
+    await database.read(lambda connection: users.record_fact(connection, "by mistake", "x"))
+    assert facts(database) == {"written"}
+
+
+async def test_a_read_that_is_cut_off_leaves_no_transaction_open(database: Database) -> None:
+    """Whatever ends a job, the next one begins as if nothing had been, and sees what was written meanwhile."""
+
+    def cut_off(connection: Connection) -> None:
+        users.fact(connection, "later")
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await database.read(cut_off)
+    database.write_now(lambda connection: users.record_fact(connection, "later", "x"))
+
+    assert await database.read(lambda connection: users.fact(connection, "later")) == "x"
+    await database.write(lambda connection: users.record_fact(connection, "again", "x"))
+    assert facts(database) == {"later", "again"}
+
+
 async def test_a_write_is_on_disk_when_it_is_answered(database: Database, file: Path) -> None:
     """A second connection sees it at once, without the first being closed."""
     await database.write(lambda connection: users.record_fact(connection, "durable", "x"))
@@ -140,6 +184,8 @@ async def test_a_closed_database_refuses_writes(file: Path) -> None:
 
     with pytest.raises(RecordsUnavailable):
         await database.write(failing)
+    with pytest.raises(RecordsUnavailable):
+        await database.read(lambda connection: users.fact(connection, "fact 0"))
     other = sqlite3.connect(file)
     assert other.execute("select count(*) from gateway").fetchall() == [(5,)]
     other.close()
