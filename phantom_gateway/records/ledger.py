@@ -24,6 +24,7 @@ from phantom_gateway.records import (
     groups,
     instances,
     launch_configurations,
+    ledger_instances,
     tags,
     users,
 )
@@ -140,7 +141,7 @@ class SqlLedger:
             audit.add(connection, audit.launch(now, group.name, cloud, names, len(tokens), because))
             rows = instances.of_tokens(connection, {token for token, _ in tokens})
             events.add(connection, group.id, told + [events.instance(row) for row in rows], now)
-            return [_instance(row) for row in rows]
+            return [ledger_instances.of_row(row) for row in rows]
 
         return await self._database.write(job)
 
@@ -393,10 +394,10 @@ class SqlLedger:
         if row is None:
             return None
         specs = _specs_of(connection, row)
-        rows = instances.of_group(connection, row.id)
+        members = ledger_instances.of_group(connection, row.id)
         clouds = _clouds_of(row, specs)
         if is_whole_truth(row.clouds, row.definition):
-            clouds = drained(clouds, [member.cloud for member in rows])
+            clouds = drained(clouds, [member.cloud for member in members])
         policy = None if row.definition is None else _policy(connection, row)
         group = Group(
             uid=row.uid,
@@ -422,7 +423,7 @@ class SqlLedger:
             ceiling=None if policy is None else self._ceiling(connection, row),
         )
         sources, obstacles = self._sources.of(connection, row, specs)
-        return GroupRecord(group, sources, tuple(_instance(instance) for instance in rows), obstacles)
+        return GroupRecord(group, sources, members, obstacles)
 
     def _ceiling(self, connection: sa.Connection, group: GroupRow) -> int:
         """The most that the operator lets the group want, given what the user's other groups want."""
@@ -564,27 +565,3 @@ def _clouds_of(group: GroupRow, specs: Sequence[LaunchSpecRecord]) -> tuple[Rank
 def _touch_groups(connection: sa.Connection, rows: Sequence[InstanceRow]) -> None:
     for group_id in {row.group_id for row in rows}:
         groups.touch(connection, group_id)
-
-
-_STATES = {state.value: state for state in InstanceState}
-
-
-def _instance(row: InstanceRow) -> Instance:
-    return Instance(
-        key=row.id,
-        cloud=row.cloud,
-        token=row.token,
-        index=row.token_index,
-        state=_STATES[row.state],
-        launch_configuration=row.launch_configuration,
-        claimed_at=row.claimed_at,
-        machine_id=row.machine_id,
-        instance_id=row.instance_id,
-        bound_at=row.bound_at,
-        in_service_at=row.in_service_at,
-        terminate_sent_at=row.terminate_sent_at,
-        protected=row.protected,
-        healthy=row.healthy,
-        spec_created_at=row.spec_created_at,
-        place=row.place,
-    )

@@ -5,11 +5,20 @@ import re
 import pytest
 import sqlalchemy as sa
 
-from phantom_gateway.records import activities, events, groups, instances, launch_configurations, tags, users
-from phantom_gateway.records.prepared import Prepared
+from phantom_gateway.records import (
+    activities,
+    events,
+    groups,
+    instances,
+    launch_configurations,
+    ledger_instances,
+    tags,
+    users,
+)
+from phantom_gateway.records.prepared import Prepared, PreparedObjects
 from phantom_gateway.records.tables import metadata
 
-ROOMS = (activities, events, groups, instances, launch_configurations, tags, users)
+ROOMS = (activities, events, groups, instances, launch_configurations, ledger_instances, tags, users)
 
 COUNTS_ALL = frozenset({
     "groups._COUNT", "groups._DESIRED_TOTAL", "launch_configurations._COUNT",  # kept for a second by Holdings
@@ -25,13 +34,16 @@ WHOLE_USER = re.compile(r"\(user_id=\?\)$")
 
 
 def _statements() -> dict[str, Prepared]:
-    return {
-        f"{room.__name__.rpartition('.')[2]}.{name}": prepared
+    found = {
+        f"{room.__name__.rpartition('.')[2]}.{name}": each.prepared if isinstance(each, PreparedObjects) else each
         for room in ROOMS
-        for name, prepared in vars(room).items()
-        if isinstance(prepared, Prepared)
-        and not isinstance(prepared.statement, sa.Insert)
-        and not name.startswith(("_HOLD", "_LOCK"))  # locks of PostgreSQL
+        for name, each in vars(room).items()
+        if not name.startswith(("_HOLD", "_LOCK"))  # locks of PostgreSQL
+    }
+    return {
+        name: each
+        for name, each in found.items()
+        if isinstance(each, Prepared) and not isinstance(each.statement, sa.Insert)
     }
 
 
