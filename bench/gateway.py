@@ -15,7 +15,7 @@ from pathlib import Path
 
 from backends.cloud import Cloud
 from bench.cloud import MemoryCloud
-from phantom_gateway import logs
+from phantom_gateway import logs, memory
 from phantom_gateway.app import serving
 from phantom_gateway.config import Config, load
 
@@ -38,6 +38,7 @@ async def serve(config: Config) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with serving(config, os.environ, clouds_in_memory) as running:
+        memory.settle()
         print(f"gateway serves on http://127.0.0.1:{running.port}", flush=True)
         await stop.wait()
 

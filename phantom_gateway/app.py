@@ -20,7 +20,7 @@ from functools import partial
 from aiohttp import web
 
 from backends.cloud import Cloud, token_for
-from phantom_gateway import clock
+from phantom_gateway import clock, memory
 from phantom_gateway.accounts import REFRESH_EVERY_S, GatewayAccounts
 from phantom_gateway.clouds import CloudsOf, OwnCloudOf, build_clouds, build_own_cloud
 from phantom_gateway.config import Config, LocalCloudSettings
@@ -113,6 +113,7 @@ async def _serve_until(
     stop: asyncio.Event, config: Config, environ: Mapping[str, str], announce: Callable[[str], None]
 ) -> None:
     async with serving(config, environ) as running:
+        memory.settle()
         scheme = "https" if config.server.tls_certificate else "http"
         announce(f"Phantom Gateway serves on {scheme}://{config.server.host}:{running.port}")
         announce(f"state: {config.state_directory}   clouds: {', '.join(config.clouds)}")
