@@ -34,7 +34,8 @@ threads and what it does afterwards. x moto: moto's CPU divided by ours, and our
 rate divided by moto's (higher is better). x hello: ours divided by hello's.
 (1) Each request launches an instance, or ends one, in memory on both sides.
 (2) Each request changes the value, but the cloud is full: nothing is launched.
-    moto has no such cloud: it gets requests with the same value."""
+    moto has no such cloud: it gets requests with the same value, which are
+    cheaper. This row alone does not compare like with like."""
 
 
 @dataclass(frozen=True, slots=True)
