@@ -53,6 +53,7 @@ from protocol.paging import PageTokens
 from reconciler.brakes import Brakes
 from reconciler.freezes import Freezes
 from reconciler.loop import Reconciler
+from reconciler.steady import SteadyClock
 
 log = logging.getLogger(__name__)
 
@@ -140,10 +141,11 @@ async def serving(
     installation = open_installation(config, environ, clock.now())
     config = installation.config
     check_clouds_in_use(installation)
-    clouds = clouds_of(config, installation.gateway_id, clock.now)
-    accounts = GatewayAccounts(installation, clouds, clock.now, own_cloud_of)
+    steady = SteadyClock(clock.now, clock.elapsed_s)
+    clouds = clouds_of(config, installation.gateway_id, steady.now)
+    accounts = GatewayAccounts(installation, clouds, steady.now, own_cloud_of)
     wakes = _Wakes()
-    shards = _shards(config, installation)
+    shards = _shards(config, installation, steady)
     pass_on = to_nobody if shards is None else shards.pass_on
     sensing = Sensing(config, installation, clock.now, wakes, _owner_of, pass_on)
     ledger = _ledger(config, installation, shards)
@@ -152,7 +154,8 @@ async def serving(
     reconciler = Reconciler(
         ledger=ledger,
         accounts=accounts,
-        clock=clock.now,
+        clock=steady.now,
+        wall=clock.now,
         random=random.Random(),  # noqa: S311 - jitter, not a secret
         new_token=lambda uid: lookout.fresh(token_for(installation.gateway_id, uid, secrets.token_hex(6))),
         gateway_id=installation.gateway_id,
@@ -280,13 +283,13 @@ def _application(
     return app, streams
 
 
-def _shards(config: Config, installation: Installation) -> Shards | None:
+def _shards(config: Config, installation: Installation, steady: SteadyClock) -> Shards | None:
     """The leases of this gateway; None when it has its database for itself."""
     if not installation.database.is_shared:
         return None
     is_alone = any(isinstance(settings, LocalCloudSettings) for settings in config.clouds.values())
     me = this_gateway(config.state_directory, is_alone=is_alone)
-    return Shards(installation.database, me, clock.elapsed_s, clock.now)
+    return Shards(installation.database, me, clock.elapsed_s, steady.now)
 
 
 def _ledger(config: Config, installation: Installation, shards: Shards | None) -> SqlLedger:

@@ -84,9 +84,16 @@ class Absences:
             return Absence(shown)
         return Absence(shown, asked.since, asked.answered_at, asked.denied_since, asked.failed_at)
 
+    @property
+    def missing(self) -> frozenset[str]:
+        """The machines that were asked for, of late, in vain."""
+        if not self._asked:
+            return frozenset()
+        return frozenset(machine_id for machine_id, asked in self._asked.items() if asked.since is not None)
+
     def __len__(self) -> int:
         """How many machines were asked for, of late, in vain."""
-        return sum(asked.since is not None for asked in self._asked.values())
+        return len(self.missing)
 
 
 def _later(asked: _Asked, by: timedelta) -> _Asked:

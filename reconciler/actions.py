@@ -169,3 +169,5 @@ class Plan:
     inquiries: Mapping[str, frozenset[str]] = field(default_factory=dict)
     blown: frozenset[str] = frozenset()
     """Names of the fuses that hold the group up; each has a sentence in *waiting_on*."""
+    given_up: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Machine ids, by cloud, of instances that it takes out though nobody said that they are dead."""

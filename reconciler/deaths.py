@@ -8,9 +8,10 @@ them (``health``), nor how long launches wait whose machines die young (``crashl
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 
 from backends.cloud import MachineState
-from reconciler import actions, causes, crashloop, health
+from reconciler import actions, casualties, causes, crashloop, health
 from reconciler.draft import Draft
 from reconciler.model import AccountView, Instance, InstanceState, Process
 
@@ -18,13 +19,17 @@ FUSE = "health"
 """The name of the fuse that blows when too many look dead at once."""
 
 FREEZE_SHARE = 0.2
-"""Karpenter's figure for node repair: more deaths at once than this share say more about us than about them."""
+"""
+Karpenter's figure for node repair: more deaths of a group within five minutes than this share say more about us than
+about them.
+"""
 
 LOST_SHARE = 0.45
 LOST_FEW = 2
 """
 The cluster autoscaler's figure for a cloud that is itself unwell: when more of an account's machines are missing than
-this share, and more than a few, not even its own word is believed that they are gone.
+this share, and more than a few, not even its own word is believed that they are gone. And when so many are missing, do
+not run, or were given up within five minutes, nothing that its groups conclude is believed, however small each of them.
 """
 
 
@@ -91,30 +96,53 @@ def _inquire(draft: Draft, instance: Instance) -> None:
 
 def _frozen(draft: Draft, dead: Iterable[tuple[Instance, health.Dead]]) -> set[int]:
     """Keys of the deaths that are not believed: too many on one cloud at once, and nobody said so."""
-    doubted: dict[str, list[int]] = defaultdict(list)
+    doubted: dict[str, list[Instance]] = defaultdict(list)
     for instance, verdict in dead:
-        account = draft.view.accounts.get(instance.cloud)
-        said = verdict.denied and account is not None and _is_well(account)
-        if verdict.concluded and not said and not _never_worked(draft, instance):
-            doubted[instance.cloud].append(instance.key)
+        if _is_doubtful(draft, instance, verdict):
+            doubted[instance.cloud].append(instance)
     bound = Counter(i.cloud for i in draft.view.instances if i.state.counts and i.state is not InstanceState.CLAIMED)
     frozen: set[int] = set()
-    for cloud, keys in doubted.items():
+    for cloud, instances in doubted.items():
         if draft.group.deleting:
             continue
-        if len(keys) > 1 and len(keys) > FREEZE_SHARE * bound[cloud]:
+        account, keys = draft.view.accounts[cloud], [instance.key for instance in instances]
+        # What could not be recorded is concluded again.
+        again = {instance.machine_id for instance in instances}
+        earlier = [at for machine_id, at in account.given_up.items() if machine_id not in again]
+        given_up = len(earlier)
+        many = len(keys) + given_up
+        if many > 1 and many > FREEZE_SHARE * (bound[cloud] + given_up):
             frozen.update(keys)
             draft.blow(FUSE)
+            before = f", after {given_up} within the last {casualties.WINDOW_S:g} s," if given_up else ""
             draft.wait(
-                f"{len(keys)} of {bound[cloud]} instances on {cloud} look dead at once and {cloud} does not say so: "
-                "none is replaced"
+                f"{len(keys)} of {bound[cloud]} instances on {cloud} look dead at once{before} and {cloud} does not "
+                "say so: none is replaced"
             )
+            if given_up:
+                draft.again_at(min(earlier) + timedelta(seconds=casualties.WINDOW_S))
+        elif _is_unwell(account):
+            frozen.update(keys)
+            draft.blow(FUSE)
+            draft.wait(f"{account.lost} machines on {cloud}, of other groups, too, look dead at once: none is replaced")
         elif _loses_many(draft.view.accounts[cloud]):
             vanished = {instance.key for instance, verdict in dead if verdict.vanished}
             frozen.update(vanished.intersection(keys))
             draft.blow(FUSE)
             draft.wait(f"{cloud} lacks many machines at once, of other groups, too: none is replaced")
     return frozen
+
+
+def _is_doubtful(draft: Draft, instance: Instance, verdict: health.Dead) -> bool:
+    """True for a death that is our own conclusion, of a machine that may have served."""
+    account = draft.view.accounts.get(instance.cloud)
+    said = verdict.denied and account is not None and _is_well(account)
+    return verdict.concluded and not said and not _never_worked(draft, instance)
+
+
+def _is_unwell(account: AccountView) -> bool:
+    """True when so many machines of the account are lost that the account itself must be to blame."""
+    return account.lost > LOST_FEW and account.lost > LOST_SHARE * (account.living + account.missing)
 
 
 def _is_well(account: AccountView) -> bool:
@@ -192,6 +220,8 @@ def _take_out(draft: Draft, dead: list[tuple[Instance, health.Dead]]) -> None:
         because = verdict.cause
         if instance.cloud in young and _is_young(draft, instance):
             because = causes.join((verdict.cause, young[instance.cloud]))
+        if _is_doubtful(draft, instance, verdict):
+            draft.give_up(instance)
         if verdict.said_by_cloud or (verdict.vanished and not draft.group.deleting):
             draft.do(actions.Bury(instance.key, owed, because))
         elif not draft.group.deleting:

@@ -53,6 +53,7 @@ class Draft:
         self._waiting_on: dict[str, None] = {}
         self._look_at: set[str] = set()
         self._blown: set[str] = set()
+        self._given_up: dict[str, set[str]] = defaultdict(set)
         self._again_at: list[datetime] = []
 
     def sighted(self, cloud: str) -> AccountView | None:
@@ -144,6 +145,10 @@ class Draft:
         """Nothing; the plan says that this fuse holds the group up."""
         self._blown.add(fuse)
 
+    def give_up(self, instance: Instance) -> None:
+        """Nothing; the plan takes this instance out by our own conclusion."""
+        self._given_up[instance.cloud].add(str(instance.machine_id))
+
     def look_at(self, cloud: str) -> None:
         """Nothing; the next sweep of *cloud* decides something here."""
         self._look_at.add(cloud)
@@ -177,4 +182,5 @@ class Draft:
             frozenset(self._look_at),
             inquiries,
             frozenset(self._blown),
+            {cloud: frozenset(given_up) for cloud, given_up in self._given_up.items()},
         )

@@ -62,6 +62,8 @@ class Executor:
         from them.
         """
         outcome = Outcome()
+        if not plan.actions:
+            return outcome
         retiring = {i.key for i in view.instances if i.state is InstanceState.TERMINATING}
         for note in (action for action in plan.actions if isinstance(action, actions.NoteCrash)):
             # First, because a death that is on record is not seen again: its launch would count as a good one.

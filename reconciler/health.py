@@ -22,6 +22,8 @@ INQUIRY_S_MIN = 5.0
 INQUIRY_S_MAX = 60.0
 """Between two inquiries for the same machine, doubling. Shorter: more calls. Longer: a death is believed later."""
 
+_OVER = frozenset({MachineState.TERMINATED, MachineState.SHUTTING_DOWN})
+
 
 @dataclass(frozen=True, slots=True)
 class Alive:
@@ -84,7 +86,7 @@ def judge(instance: Instance, account: AccountView | None, machine: Machine | No
     blind = blindness(instance.cloud, account)
     if blind is not None or account is None or account.swept_at is None:
         return Unknown(blind or "")
-    if machine is not None and machine.state in {MachineState.TERMINATED, MachineState.SHUTTING_DOWN}:
+    if machine is not None and machine.state in _OVER:
         why = machine.state_reason or f"{instance.cloud} shows it {machine.state}"
         return Dead(why, said_by_cloud=True, cause=causes.gone(now))
     if not instance.healthy:
@@ -148,7 +150,11 @@ def _shown(instance: Instance, account: AccountView, machine: Machine, now: date
         case MachineState.RUNNING:
             return Alive()
         case MachineState.PENDING:
-            due = (instance.bound_at or instance.claimed_at) + timedelta(seconds=account.traits.boot_timeout_s)
+            since = instance.bound_at or instance.claimed_at
+            if account.watched_since is not None:
+                # Whoever was away, or has a clock that was set, does not know how long the machine had.
+                since = max(since, account.watched_since)
+            due = since + timedelta(seconds=account.traits.boot_timeout_s)
             if now < due:
                 return Alive(again_at=due)
             late = f"it is not running after {account.traits.boot_timeout_s:g} s"

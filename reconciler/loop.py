@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
@@ -29,9 +30,10 @@ from reconciler.model import AccountView, GroupRecord, GroupView, Hold, Process
 from reconciler.orphans import Marked, Orphans
 from reconciler.outcome import Outcome
 from reconciler.queue import WorkQueue
-from reconciler.scaling import Scaler
+from reconciler.scaling import Scaler, Steered
 from reconciler.sensors import NoSensors, Sensors
 from reconciler.settlement import OVER
+from reconciler.stamps import Stamps
 from reconciler.sweeper import Sweeper
 from reconciler.tally import PassOutcome, Status, Tally
 from reconciler.turnstile import Turnstiles
@@ -73,9 +75,10 @@ class Reconciler:
     """
     Runs passes over the groups of one ledger.
 
-    *clock* gives aware UTC times, *new_token* a fresh launch token for the group of a uid (at most 64 ASCII characters,
-    as EC2 takes), and *gateway_id* is what marks machines as ours. All methods belong to the event loop that runs
-    :meth:`run`.
+    *clock* gives aware UTC times that pass as time does (``steady``), and *wall*, where there is one, those that others
+    stamp their samples with. *new_token* gives a fresh launch token for the group of a uid (at most 64 ASCII
+    characters, as EC2 takes), and *gateway_id* is what marks machines as ours. All methods belong to the event loop
+    that runs :meth:`run`.
     """
 
     def __init__(
@@ -88,6 +91,8 @@ class Reconciler:
         random: Random,
         new_token: Callable[[str], str],
         sweep_interval_s: float,
+        wall: Callable[[], datetime] | None = None,
+        resync_s: float = RESYNC_S,
         workers: int = WORKERS,
         sensors: Sensors | None = None,
         lease: Lease | None = None,
@@ -101,6 +106,7 @@ class Reconciler:
         self._clock = clock
         self._random = random
         self._sweep_interval_s = sweep_interval_s
+        self._resync_s = resync_s
         self._queue = WorkQueue()
         self._backoff = Backoff(random)
         self._turnstiles = Turnstiles(random, self._lease)
@@ -110,7 +116,8 @@ class Reconciler:
             ledger, self._backoff, self._turnstiles, self._brakes, self.tally, clock, new_token, gateway_id, self._lease
         )
         self._executor = Executor(ledger, self._launcher, self._brakes, self.tally, clock, self._lease)
-        self._scaler = Scaler(ledger, sensors or NoSensors())
+        self._scaler = Scaler(ledger, sensors or NoSensors(), wall or clock)
+        self._stamps = Stamps()
         self._orphans = Orphans()
         self._reaps_leftovers = reaps_leftovers
         self._condemned: frozenset[Place] = frozenset()
@@ -259,9 +266,9 @@ class Reconciler:
             for uid in set(uids).difference(mine):
                 self._forget(uid)
             with suppress(TimeoutError):
-                async with asyncio.timeout(RESYNC_S):
+                async with asyncio.timeout(self._resync_s):
                     await self._shared_out.wait()
-            spread_s = 0.0 if self._shared_out.is_set() else RESYNC_S / 2
+            spread_s = 0.0 if self._shared_out.is_set() else self._resync_s / 2
             self._shared_out.clear()
 
     def _wake_later(self, uid: str, delay_s: float) -> None:
@@ -313,7 +320,7 @@ class Reconciler:
         group_name.set(record.group.name)
         self._orphans.forget(uid)
         now = self._clock()
-        steered = await self._scaler.steer(record, now)
+        steered = await self._steer(record, now)
         record = steered.record
         if record is None:
             self._queue.add(uid)
@@ -322,6 +329,8 @@ class Reconciler:
         view = self._view(record, accounts, now)
         plan = planner.plan(view, now)
         rails.check(view, plan)
+        for name, given_up in plan.given_up.items():
+            self._sweeper(accounts[name]).casualties.note(uid, given_up, now)
         self._wait_for_breakers(view, plan, accounts)
         try:
             outcome = await self._executor.carry_out(view, plan, accounts)
@@ -339,6 +348,14 @@ class Reconciler:
             if name in accounts:
                 self._sweeper(accounts[name]).ask(uid, plan.inquiries.get(name, ()))
         self._requeue(uid, plan, outcome, steered.again_at)
+
+    async def _steer(self, record: GroupRecord, now: datetime) -> Steered:
+        """The group after its engine was heard, in which nothing is to come."""
+        bounded = self._stamps.bounded(record, now)
+        steered = await self._scaler.steer(bounded, now)
+        if steered.record is None or steered.record is bounded:
+            return steered
+        return replace(steered, record=self._stamps.bounded(steered.record, now))
 
     async def _reap_leftovers(self, uid: str) -> None:
         """Nothing; machines of a group that nobody knows are noted, and terminated where that is allowed."""
@@ -407,7 +424,7 @@ class Reconciler:
     def _seen(self, record: GroupRecord, name: str, account: Account, now: datetime) -> AccountView:
         group, sweeper = record.group, self._sweeper(account)
         picture = sweeper.picture
-        turnstile = self._turnstiles.of(account)
+        turnstile, lost = self._turnstiles.of(account), sweeper.lost
         bound = {i.machine_id for i in record.instances if i.cloud == name and i.machine_id is not None}
         machines = picture.machines(group.uid, bound)
         lacking = bound.difference(machine.machine_id for machine in machines)
@@ -423,6 +440,9 @@ class Reconciler:
             absences={machine_id: sweeper.absences.of(machine_id) for machine_id in lacking},
             living=picture.living_count,
             missing=len(sweeper.absences),
+            lost=len(lost) + sweeper.casualties.count(now, lost),
+            given_up=sweeper.casualties.of(group.uid, now),
+            watched_since=sweeper.watched_since,
             condemned=_on(name, self._condemned),
             kept=_on(name, self._kept),
             spared=_on(name, self._spared - self._condemned - self._kept),
@@ -468,6 +488,7 @@ class Reconciler:
         self._failures.pop(uid, None)
         self._noted.pop(uid, None)
         self._blown.pop(uid, None)
+        self._stamps.forget(uid)
         self._backoff.forget(uid)
         self._executor.forget(uid)
         self._launcher.forget(uid)

@@ -302,6 +302,12 @@ class AccountView:
     """Machines of all groups that the picture shows and that are not on their way out."""
     missing: int = 0
     """Machines of all groups that were asked for by id, of late, in vain."""
+    lost: int = 0
+    """Machines of all groups that do not run, are missing, or were given up within five minutes."""
+    given_up: Mapping[str, datetime] = field(default_factory=dict)
+    """Machine ids that this group gave up here within the last five minutes, and when; nobody called them dead."""
+    watched_since: datetime | None = None
+    """From then on this process has looked at the account without a break of its own."""
     condemned: frozenset[str] = frozenset()
     """Ids of machines that nothing in the ledger stands for, and that an operator wants terminated."""
     kept: frozenset[str] = frozenset()

@@ -4,7 +4,7 @@ What no plan may ever do, whoever made it: the last check before effects.
 Owns: the list of prohibitions, written without a line of the planner's code, so that a mistake there is caught here.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -328,7 +328,7 @@ def _frozen(known: _Known, plan: actions.Plan) -> Iterator[str]:
 def _mass_retirement(known: _Known, plan: actions.Plan) -> Iterator[str]:
     if known.view.group.deleting:
         return
-    replaced: Counter[str] = Counter()
+    replaced: dict[str, set[str | None]] = defaultdict(set)
     for action in plan.actions:
         if not isinstance(action, actions.Retire | actions.Bury):
             continue
@@ -338,11 +338,15 @@ def _mass_retirement(known: _Known, plan: actions.Plan) -> Iterator[str]:
         if action.replace and known.sighted(instance.cloud) is None:
             yield f"replacement of instance {instance.key} on {instance.cloud}, which cannot be seen"
         if _is_conclusion(known, instance):
-            replaced[instance.cloud] += 1
-    for cloud, count in replaced.items():
+            replaced[instance.cloud].add(instance.machine_id)
+    for cloud, machine_ids in replaced.items():
         bound = [i for i in known.view.instances if i.cloud == cloud and i.machine_id is not None and i.state.counts]
-        if count > 1 and 5 * count > len(bound):
-            yield f"{count} of {len(bound)} instances on {cloud} replaced at once on a conclusion"
+        account = known.view.accounts[cloud]
+        before, count = len(account.given_up.keys() - machine_ids), len(machine_ids)
+        if before + count > 1 and 5 * (before + count) > len(bound) + before:
+            yield f"{before + count} of {len(bound)} instances on {cloud} replaced within minutes on a conclusion"
+        if account.lost > MISSING_FEW and 20 * account.lost > 9 * (account.living + account.missing):
+            yield f"{count} instances on {cloud} replaced on a conclusion where {account.lost} machines are lost"
 
 
 def _is_conclusion(known: _Known, instance: Instance) -> bool:

@@ -6,7 +6,8 @@ Owns: the one place where the reconciler itself changes how many instances a gro
 """
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from reconciler import engines
@@ -33,16 +34,19 @@ class Steered:
 class Scaler:
     """Asks the engine of each group, in its pass."""
 
-    def __init__(self, ledger: Ledger, sensors: Sensors) -> None:
+    def __init__(self, ledger: Ledger, sensors: Sensors, wall: Callable[[], datetime]) -> None:
+        """*wall* is the clock that samples are stamped by, near enough: whatever the time of passes is taken from."""
         self._ledger = ledger
         self._sensors = sensors
+        self._wall = wall
 
     async def steer(self, record: GroupRecord, now: datetime) -> Steered:
         """The group after its engine was heard. A group without a policy costs nothing."""
         group = record.group
         if group.policy is None or group.deleting:
             return Steered(record)
-        readings = await self._sensors.readings(record, now)
+        wall = self._wall()
+        readings = _later(await self._sensors.readings(record, wall), now - wall)
         decision = engines.decide(group, record.instances, readings, now)
         if isinstance(decision, engines.Stay):
             waiting_on = () if decision.because is None else (decision.because,)
@@ -53,6 +57,18 @@ class Scaler:
             )
         # Changed by us or by somebody else in the meantime: either way, what was read is out of date.
         return Steered(await self._ledger.read(group.uid), again_at=engines.rested_at(group.policy, now))
+
+
+def _later(readings: Readings, by: timedelta) -> Readings:
+    """*readings* with their times as the clock of passes tells them."""
+    if abs(by) < timedelta(seconds=1):
+        return readings
+    of_group = readings.of_group
+    return replace(
+        readings,
+        of_instances={key: replace(reading, at=reading.at + by) for key, reading in readings.of_instances.items()},
+        of_group=None if of_group is None else replace(of_group, at=of_group.at + by),
+    )
 
 
 def _silent_from(policy: SensorPolicy, readings: Readings, now: datetime) -> datetime | None:

@@ -164,17 +164,20 @@ def reap(draft: Draft) -> None:
 
 def strays(draft: Draft, cloud: str) -> list[Machine]:
     """Living machines with the group's mark that are neither bound nor awaited by a claim."""
-    awaited = {claim.token for claim in draft.claims() if claim.cloud == cloud}
-    return [
+    bound, adopted = draft.bound[cloud], draft.adopted[cloud]
+    unbound = [
         machine
         for machine in draft.machines.get(cloud, {}).values()
-        if machine.mark is not None
-        and machine.mark.group_uid == draft.group.uid
+        if machine.machine_id not in bound
+        and machine.machine_id not in adopted
         and machine.state not in OVER
-        and machine.machine_id not in draft.bound[cloud]
-        and machine.machine_id not in draft.adopted[cloud]
-        and machine.mark.token not in awaited
+        and machine.mark is not None
+        and machine.mark.group_uid == draft.group.uid
     ]
+    if not unbound:  # nearly always, and it is asked several times for each plan
+        return unbound
+    awaited = {claim.token for claim in draft.claims() if claim.cloud == cloud}
+    return [machine for machine in unbound if machine.mark is None or machine.mark.token not in awaited]
 
 
 def _is_needed(draft: Draft, cloud: str, machine: Machine) -> bool:

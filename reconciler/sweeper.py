@@ -17,6 +17,8 @@ from backends.cloud import Inquiry, Machine, MachineState, Sweep
 from backends.errors import CloudError, Throttled
 from reconciler.absences import Absences
 from reconciler.accounts import Account
+from reconciler.casualties import Casualties
+from reconciler.stamps import Births
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,14 @@ INQUIRIES_MAX = 500
 LISTEN_RETRY_S = 5.0
 """Pause after a cloud failed to announce changes; sweeps go on meanwhile, so nothing is missed, only later."""
 
+STALL_S = 60.0
+"""
+A sweep that begins so much later than it should: this process was stopped, or had no time at all. What it measured over
+that gap says nothing about machines. Longer: a freeze is taken for silence of clouds. Shorter: a busy machine is.
+"""
+
 _OVER = (MachineState.TERMINATED, MachineState.SHUTTING_DOWN)
+_IMPAIRED = (MachineState.STOPPING, MachineState.STOPPED, MachineState.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,8 @@ class Picture:
     unmarked: tuple[Machine, ...] = ()
     living: Mapping[str, int] = field(default_factory=dict)
     """Machines by group that are not on their way out; the unmarked under the empty name."""
+    impaired: frozenset[str] = frozenset()
+    """Ids of machines that are there and do not run."""
 
     def machines(self, uid: str, bound: Collection[str]) -> tuple[Machine, ...]:
         """The machines of one group; *bound* are the machine ids that its ledger knows."""
@@ -86,6 +97,9 @@ class Sweeper:
         self.account = account
         self.picture = Picture()
         self.absences = Absences()
+        self.casualties = Casualties()
+        self.watched_since: datetime | None = None
+        """From then on it was looked at without a break of ours; None: it never was."""
         self._gateway_id = gateway_id
         self._tell = tell
         self._clock = clock
@@ -96,8 +110,17 @@ class Sweeper:
         self._unlisted: set[str] = set()
         """Machines that sweeps lack and inquiries show: they are asked for after every sweep, until it shows them."""
         self._bell = asyncio.Event()
+        self._looked = asyncio.Event()
         self._failures = 0
         self._empty_once = False
+        self._births = Births()
+        self._due: datetime | None = None
+
+    @property
+    def lost(self) -> Collection[str]:
+        """Ids of machines, of all groups, that do not run or were asked for in vain."""
+        missing = self.absences.missing
+        return self.picture.impaired | missing if missing else self.picture.impaired
 
     def kick(self) -> None:
         """Nothing; the next sweep begins as soon as it may. A blind account keeps to its pace: kicks do not heal."""
@@ -124,7 +147,10 @@ class Sweeper:
         while True:
             self._bell.clear()
             asked, self._asking = self._asking, set()
+            self._notice_stall()
             pause_s = await self._sweep_once(asked)
+            self._due = self._clock() + timedelta(seconds=pause_s)
+            self._looked.set()
             if self.picture.blind is not None:
                 await asyncio.sleep(pause_s)
                 continue
@@ -141,9 +167,20 @@ class Sweeper:
                 log.warning("sweep.deaf", extra={"account": self.account.key, "reason": repr(error)})
                 await asyncio.sleep(LISTEN_RETRY_S)
             else:
+                self._looked.clear()
                 self.kick()
                 # Until a sweep has looked, a cloud may announce the same change over and over, without ever waiting.
-                await asyncio.sleep(SWEEP_GAP_S)
+                await self._looked.wait()
+
+    def _notice_stall(self) -> None:
+        """Nothing; after a gap that is ours, all that is measured over time begins anew."""
+        now = self._clock()
+        if self._due is not None and now <= self._due + timedelta(seconds=STALL_S):
+            return
+        if self._due is not None:
+            log.warning("sweep.stalled", extra={"account": self.account.key, "since": self._due.isoformat()})
+        self.watched_since = now
+        self.absences = Absences()
 
     async def _sweep_once(self, asked: set[str]) -> float:
         """Seconds until the next sweep is due."""
@@ -205,7 +242,8 @@ class Sweeper:
         before = self.picture
         by_group: dict[str, list[Machine]] = defaultdict(list)
         unmarked: list[Machine] = []
-        for machine in sweep.machines:
+        shown = self._births.bounded(sweep.machines, sweep.started_at)
+        for machine in shown:
             if machine.mark is None:
                 unmarked.append(machine)
             elif machine.mark.gateway_id == self._gateway_id:
@@ -213,7 +251,10 @@ class Sweeper:
         groups = {uid: tuple(machines) for uid, machines in by_group.items()}
         counts = {uid: sum(m.state not in _OVER for m in found) for uid, found in (*groups.items(), ("", unmarked))}
         living = {uid: count for uid, count in counts.items() if count}
-        self.picture = Picture(sweep.started_at, None, groups, tuple(unmarked), living)
+        impaired = frozenset(
+            m.machine_id for found in (*groups.values(), unmarked) for m in found if m.state in _IMPAIRED
+        )
+        self.picture = Picture(sweep.started_at, None, groups, tuple(unmarked), living, impaired)
         self._failures, self._empty_once = 0, False
         concerned = asked | {
             uid for uid in groups.keys() | before.by_group.keys() if groups.get(uid) != before.by_group.get(uid)

@@ -49,6 +49,14 @@ CASES: dict[str, tuple[Callable[[], GroupView], str]] = {
         ),
         "lacks many machines at once",
     ),
+    "the account is unwell": (
+        lambda: view(
+            1,
+            [instance(1)],
+            accounts={"hotel": account([machine("m-1", MachineState.STOPPED)], living=9, lost=5)},
+        ),
+        "5 machines on hotel, of other groups, too, look dead at once",
+    ),
     "out of sight": (lambda: view(0, [instance(1)], accounts={"hotel": gone_blind()}), "connection refused"),
     "frozen": (
         lambda: view(0, [instance(1)], accounts={"hotel": account(running(1), frozen=held("frozen by bob"))}),
