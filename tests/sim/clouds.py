@@ -7,12 +7,13 @@ caller has given up or is gone.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from random import Random
 from typing import Any, Protocol, TypeVar
 
-from backends.cloud import CloudTraits, Inquiry, LaunchSpec, Machine, Mark, Probe, Sweep
+from backends.cloud import CloudTraits, Inquiry, LaunchSpec, Machine, MachineState, Mark, Probe, Sweep
 from backends.errors import Ambiguous
 from backends.sim import Life, SimCloud
 from tests.sim.judge import Judge
@@ -60,6 +61,7 @@ class JudgedCloud(SimCloud):
         super().__init__(name, clock=clock, random=random, traits=traits)
         self._court = court
         self._now = clock
+        self._shown_last: dict[str, tuple[tuple[MachineState, str], Machine]] = {}
 
     async def launch(self, spec: LaunchSpec, count: int, token: str, mark: Mark) -> list[Machine]:
         """See the contract."""
@@ -67,8 +69,16 @@ class JudgedCloud(SimCloud):
             return await super().launch(spec, count, token, mark)
         except Ambiguous:
             if not self.traits.token_is_idempotent:
-                self._court.judge.unknown_launch(mark.group_uid, count, self._now())
+                self._court.judge.unknown_launch(mark.group_uid, count, self._now(), self.name)
             raise
+
+    async def sweep(self) -> Sweep:
+        """See the contract."""
+        sweep = await super().sweep()
+        now = self._now()
+        if sweep.complete and not sweep.machines and any(life.listed(now) for life in self.ledger):
+            self._court.judge.lied(self.name, now)
+        return sweep
 
     async def terminate(self, machine_ids: Sequence[str]) -> None:
         """See the contract."""
@@ -77,6 +87,14 @@ class JudgedCloud(SimCloud):
             life = self.life(machine_id)
             self._court.judged(partial(self._court.judge.terminating, self, life))
         await super().terminate(machine_ids)
+
+    def _as_machine(self, life: Life, now: datetime) -> Machine:
+        """As it is shown; the same as long as it shows the same: most of what sweeps show is no news."""
+        key = (life.state_at(now), life.reason)
+        known = self._shown_last.get(life.machine_id)
+        if known is None or known[0] != key:
+            known = self._shown_last[life.machine_id] = key, super()._as_machine(life, now)
+        return known[1]
 
     def _born(self, spec: LaunchSpec, mark: Mark | None, token: str, index: int) -> Life:
         life = super()._born(spec, mark, token, index)
@@ -88,16 +106,19 @@ class JudgedCloud(SimCloud):
 class Line:
     """The way of one life of the gateway to a cloud: what was sent is carried out, whoever still waits for it."""
 
-    def __init__(self, cloud: JudgedCloud, gate: Gate, judge: Judge) -> None:
+    def __init__(self, cloud: JudgedCloud, gate: Gate, judge: Judge, clock: Callable[[], datetime]) -> None:
+        """*clock* is the one of that life; the cloud has its own."""
         self.cloud = cloud
         self.name = cloud.name
         self.traits = cloud.traits
         self._gate = gate
+        self._clock = clock
         self._judge = judge
 
     async def sweep(self) -> Sweep:
         """See the contract."""
-        return await self._sent(self.cloud.sweep())
+        started_at = self._clock()
+        return replace(await self._sent(self.cloud.sweep()), started_at=started_at)
 
     async def launch(self, spec: LaunchSpec, count: int, token: str, mark: Mark) -> list[Machine]:
         """See the contract."""

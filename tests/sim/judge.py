@@ -23,7 +23,10 @@ for in the next sweeps.
 """
 
 UNKNOWN_MEMORY = timedelta(seconds=900)
-"""How long a launch whose answer was lost may have a twin, on a cloud that does not know tokens."""
+"""
+How long a launch may have a twin on a cloud that does not know tokens: one that was cut off, and may have its effect
+later, or whose answer was lost on a cloud that then hid what came of it.
+"""
 
 
 class Violation(AssertionError):  # noqa: N818 - what happened, as elsewhere
@@ -58,11 +61,29 @@ class Judge:
         self.kills = 0
         self._gateway_id = gateway_id
         self._ledger = ledger
-        self._unknown: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
+        self._unknown: dict[str, list[tuple[datetime, int, str | None]]] = defaultdict(list)
+        self._lied_at: dict[str, datetime] = {}
 
-    def unknown_launch(self, uid: str, count: int, now: datetime) -> None:
-        """Nothing; *count* machines of the group may have been launched, by a cloud that knows no tokens."""
-        self._unknown[uid].append((now, count))
+    def unknown_launch(self, uid: str, count: int, now: datetime, answered_by: str | None = None) -> None:
+        """
+        Nothing; *count* machines of the group may have been launched, by a cloud that knows no tokens.
+
+        With *answered_by*, the cloud whose answer was lost, the call is over: whoever waits for what that cloud shows
+        in the end makes no twin, unless it lies.
+        """
+        self._unknown[uid].append((now, count, answered_by))
+
+    def lied(self, cloud: str, now: datetime) -> None:
+        """Nothing; the cloud said that there is nothing where there was something."""
+        self._lied_at[cloud] = now
+
+    def _twins(self, uid: str, now: datetime) -> int:
+        """How many machines of the group may be there twice."""
+        return sum(
+            count
+            for at, count, cloud in self._unknown[uid]
+            if at >= now - UNKNOWN_MEMORY and (cloud is None or self._lied_at.get(cloud, at) > at)
+        )
 
     def born(self, cloud: SimCloud, life: Life, now: datetime) -> None:
         """Nothing. Raises Violation when the machine is one too many (I1)."""
@@ -74,7 +95,7 @@ class Judge:
         _, most = wish.span(now)
         retired = self._retired(uid)
         counted = [other for other in self._alive(uid) if _serves(other) and other.machine_id not in retired]
-        allowed = most + sum(count for at, count in self._unknown[uid] if at >= now - UNKNOWN_MEMORY)
+        allowed = most + self._twins(uid, now)
         if len(counted) > allowed:
             raise Violation(
                 f"I1: {cloud.name} launches {life.machine_id} for {uid}: {len(counted)} serve, {most} wanted"

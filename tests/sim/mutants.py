@@ -19,7 +19,7 @@ from types import ModuleType
 
 HOME = Path(__file__).parents[2]
 
-SEEDS = 60
+SEEDS = 120
 """Universes that a mistake may survive before it counts as not caught."""
 
 

@@ -47,6 +47,7 @@ class Nemesis:
             (2, self._plant),
             (12, self._crash),
             (4, self._ledger_trouble),
+            (5, self._set_clock),
         )
 
     async def act(self) -> None:
@@ -62,6 +63,7 @@ class Nemesis:
         universe = self._universe
         universe.tell("calm")
         universe.ledger_chance = 0.0
+        universe.clock_error_s, universe.clock_stands_at = 0.0, None
         for cloud in universe.clouds:
             cloud.faults.calm()
             cloud.capacity = None
@@ -189,6 +191,23 @@ class Nemesis:
     async def _ledger_trouble(self) -> None:
         self._universe.ledger_chance = self._random.choice((0.0, 0.0, 0.05, 0.3, 1.0))
         self._universe.tell(f"ledger: fails with a chance of {self._universe.ledger_chance}")
+
+    async def _set_clock(self) -> None:
+        """Nothing; the gateway's wall clock is wrong now, or stands still, or is right again. Time itself goes on."""
+        universe = self._universe
+        if self._random.random() < 0.2:
+            universe.clock_stands_at = universe.clock()
+            universe.tell("clock: stands still")
+            return
+        restarts = self._random.random() < 0.4  # whoever sets a clock may well start the gateway again
+        if restarts:
+            await self._want()
+            await asyncio.sleep(self._random.choice((5.0, 40.0)))
+        universe.clock_stands_at = None
+        universe.clock_error_s = self._random.choice((0.0, 0.0, 3600.0, -3600.0, self._random.uniform(-3.0, 3.0)))
+        universe.tell(f"clock: is off by {universe.clock_error_s:.3f} s")
+        if restarts:
+            await self._universe.crash()
 
     def _group(self) -> str | None:
         living = self._universe.living()

@@ -18,6 +18,7 @@ from backends.cloud import CloudTraits
 from reconciler.accounts import Account
 from reconciler.loop import Reconciler
 from reconciler.model import FailBack, RankedCloud
+from reconciler.steady import SteadyClock
 from tests.reconciler import virtual_time
 from tests.reconciler.memory_ledger import MemoryLedger
 from tests.sim.clouds import JudgedCloud, Line
@@ -49,8 +50,11 @@ class Universe:
         self.story: list[str] = []
         self.clouds = [self._cloud(name) for name in CLOUDS[: self.random.choice((1, 2, 2, 3))]]
         self.judge.clouds.extend(self.clouds)
-        self.sweep_interval_s = self.random.choice((5.0, 30.0, 30.0, 60.0, 60.0))
+        self.sweep_interval_s = self.random.choice((5.0, 30.0, 30.0, 60.0, 60.0, 60.0))
+        self.resync_s = self.random.choice((60.0, 600.0, 600.0))
+        """Seldom: what only a resync would set right is felt."""
         self.clock_error_s = 0.0
+        self.clock_stands_at: datetime | None = None
         self.ledger_chance = 0.0
         """Of each verb of the ledger to fail, before or after its effect."""
         self.life: Life | None = None
@@ -58,8 +62,8 @@ class Universe:
         self.uids = itertools.count(1)
 
     def clock(self) -> datetime:
-        """What the gateway takes for the time."""
-        return virtual_time.now() + timedelta(seconds=self.clock_error_s)
+        """The gateway's wall clock, which anybody may set."""
+        return self.clock_stands_at or virtual_time.now() + timedelta(seconds=self.clock_error_s)
 
     def tell(self, line: str) -> None:
         """Nothing; *line* is part of the story."""
@@ -118,21 +122,22 @@ class Universe:
         clouds = tuple(RankedCloud(cloud.name) for cloud in self.clouds)
         self.ledger.change_group(uid, clouds=clouds, generation=group.generation + 1)
 
-    def declare_the_vanished(self) -> int:
+    def declare_the_lost(self) -> int:
         """
-        How many instances a person has just called unhealthy: those whose machines ended and are not even listed.
+        How many instances a person has just called unhealthy: those whose machines ended, stopped or broke.
 
         A cloud that lost most of what it had, without a word, is not believed; somebody who knows has to say so.
         """
         now, declared = virtual_time.now(), 0
-        gone = {life.machine_id for cloud in self.clouds for life in cloud.ledger if not life.alive(now)}
+        lives = [life for cloud in self.clouds for life in cloud.ledger]
+        gone = {life.machine_id for life in lives if not life.alive(now) or life.state is not None}
         for uid in self.living():
             for instance in self.ledger.instances(uid):
                 if instance.machine_id in gone and instance.healthy and instance.state.counts:
                     self.ledger.change_instance(instance.key, healthy=False)
                     declared += 1
             self.wake(uid)
-        self.tell(f"user: {declared} instances that vanished are unhealthy")
+        self.tell(f"user: {declared} instances that are lost are unhealthy")
         return declared
 
     def living(self) -> list[str]:
@@ -164,7 +169,7 @@ class Universe:
         random = self.random
         visible_after_s = random.choice((0.0, 2.0, 20.0))
         traits = CloudTraits(
-            token_is_idempotent=random.random() < 0.7,
+            token_is_idempotent=random.random() < 0.5,
             launch_batch_max=random.choice((1, 3, 20)),
             visible_after_s=visible_after_s,
             announces_changes=random.random() < 0.15,
@@ -194,8 +199,9 @@ class Life:
         self._is_over = False
         self.steps_left: int | None = None
         """The process is killed after so many more steps; None: not by this."""
+        self._clock = SteadyClock(universe.clock, asyncio.get_running_loop().time)
         self._lines = {
-            cloud.name: Account(cloud.name, Line(cloud, self, universe.judge), cloud.traits)
+            cloud.name: Account(cloud.name, Line(cloud, self, universe.judge, self._clock.now), cloud.traits)
             for cloud in universe.clouds
         }
         seed = universe.random.getrandbits(32)
@@ -203,10 +209,12 @@ class Life:
             _Ledger(universe, self),  # every verb of the port, each through the gate
             self,
             gateway_id=GATEWAY_ID,
-            clock=universe.clock,
+            clock=self._clock.now,
+            wall=universe.clock,
             random=Random(seed),
             new_token=lambda uid: f"{uid}-{next(universe.tokens)}",
             sweep_interval_s=universe.sweep_interval_s,
+            resync_s=universe.resync_s,
         )
         self._running = asyncio.ensure_future(self._reconciler.run())
 
@@ -230,7 +238,7 @@ class Life:
 
     async def passes(self) -> None:
         """See the gate."""
-        await asyncio.sleep(0)
+        await virtual_time.turn()
         self.reaches()
 
     def reaches(self) -> None:
@@ -288,6 +296,7 @@ class _Ledger:
             self._life.reaches()
             return answer
 
+        setattr(self, verb, reached)  # once for each life and verb
         return reached
 
     def _may_fail(self, when: str) -> None:
