@@ -181,7 +181,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     ],
 )
 def test_a_crash_is_survived(stage: Stage, flow: Flow, point: str) -> None:
-    """Whenever the gateway is killed, the group ends as it was wanted, with no machine too many and none forgotten."""
+    """Whenever it is killed, the group ends as wanted, no machine too many, none forgotten (F1, F2, F3, F5, F6, F7)."""
     stage.begin(point, armed_at_once=flow is create)
     flow(stage)
     stage.survive()

@@ -192,7 +192,7 @@ def test_an_empty_group_is_deleted_at_once(office: Office) -> None:
 
 
 def test_a_group_with_instances_is_deleted_by_force_only(office: Office) -> None:
-    """Without force it is ResourceInUse; with force the group is shown going until its machines are gone."""
+    """F53: without force it is ResourceInUse; with force the group is shown going until its machines are gone."""
     office.create_launch_configuration()
     office.create_group()
     office.fill()
@@ -210,7 +210,7 @@ def test_a_group_with_instances_is_deleted_by_force_only(office: Office) -> None
 
 
 def test_a_name_is_free_while_the_old_group_is_on_its_way_out(office: Office) -> None:
-    """A new group of the same name is another group: its own instances, shown in place of the old one."""
+    """F54: a new group of the same name is another group: its own instances, shown in place of the old one."""
     office.create_launch_configuration()
     office.create_group()
     office.fill()

@@ -111,7 +111,7 @@ class Scaler:
 
 @pytest.mark.timeout(300)  # twenty starts of the interpreter, on machines that may be busy
 def test_twenty_kills_lose_no_answer_and_no_vm(gateway: Gateway, client: Client) -> None:
-    """However often it is killed while it scales, the group ends with the desired number of VMs, each of them known."""
+    """However often it is killed while it scales, the group ends with the VMs it desires, each known (F8, F9, F11)."""
     seed = random.randrange(2**32)
     print(f"seed: {seed}")  # noqa: T201 - shown when the test fails, to repeat it
     chance = random.Random(seed)
@@ -138,7 +138,7 @@ def test_twenty_kills_lose_no_answer_and_no_vm(gateway: Gateway, client: Client)
     "delay_s", [pytest.param(delay_s, id=f"after {delay_s} s") for delay_s in (0.0, 0.02, 0.1, 0.5)]
 )
 def test_a_kill_in_the_middle_of_a_deletion_is_made_up_for(gateway: Gateway, client: Client, delay_s: float) -> None:
-    """A forced deletion that was answered goes on after a crash, until neither VMs nor the group are left."""
+    """F7: a forced deletion that was answered goes on after a crash, until neither VMs nor the group are left."""
     client.make_group("web@hotel", SIZE_MAX, CLOUDS)
     wait_for(client.settled, "six instances")
 
@@ -188,7 +188,7 @@ def test_a_vm_that_dies_while_nobody_looks_is_replaced(gateway: Gateway, client:
 
 
 def test_sigterm_finishes_the_call_that_is_being_answered(gateway: Gateway, client: Client) -> None:
-    """Terminated under load, the gateway ends within 10 s with exit code 0, and no answered call is lost."""
+    """F10: terminated under load, it ends within 10 s with exit code 0, and no answered call is lost."""
     client.make_group("web@hotel", 0, CLOUDS)
     scaler = Scaler(client, random.Random(7))
     codes: list[int] = []

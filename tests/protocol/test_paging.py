@@ -48,7 +48,7 @@ def test_a_token_is_good_for_its_own_list_only(scope: str, other: str, position:
 
 @given(st.text())
 def test_made_up_tokens_are_refused(token: str) -> None:
-    """Text that was not issued is no token."""
+    """F58: text that was not issued is no token."""
     assert is_refused(token)
 
 

@@ -71,7 +71,7 @@ async def test_a_machine_that_comes_back_while_it_is_needed_serves_again() -> No
 
 @in_virtual_time
 async def test_a_ledger_from_a_backup_takes_its_machines_back() -> None:
-    """It knows the group and none of its machines: they serve again, and no second set is launched."""
+    """F12: it knows the group and none of its machines: they serve again, and no second set is launched."""
     world = await settled(4)
     await asyncio.sleep(200)
     await world.crash()

@@ -266,7 +266,7 @@ def test_whatever_sensors_say_the_bounds_hold(situation: tuple[Group, list[Insta
 @settings(max_examples=200, deadline=None)
 @given(situations())
 def test_whatever_sensors_say_the_cooldown_holds(situation: tuple[Group, list[Instance], Readings]) -> None:
-    """F104: no second step, in either direction, before the cooldown of the first is over."""
+    """F55, F104: no second step, in either direction, before the cooldown of the first is over."""
     before, instances, readings = situation
     decision = engines.decide(before, instances, readings, NOW)
     if not isinstance(decision, Scale):

@@ -58,7 +58,7 @@ async def end_well(seed: int, *, is_heedful: bool = True) -> bool:
 @pytest.mark.parametrize("seed", range(SEEDS))
 @in_virtual_time
 async def test_takeovers_launch_nothing_twice(seed: int) -> None:
-    """Gateways are killed and frozen while machines die: no group ever has more than it wants, and all become whole."""
+    """F70: gateways are killed and frozen while machines die: no group has more than it wants, all become whole."""
     assert await end_well(seed)
 
 
@@ -81,3 +81,43 @@ def test_shards_are_shared_out_fairly(gateways: int) -> None:
     counts = [list(owners.values()).count(me) for me in range(gateways)]
     assert sum(counts) == SHARDS
     assert max(counts) <= -(-SHARDS // gateways)
+
+
+GROUPS = [f"g-{number}" for number in range(10_000)]
+REBALANCED_S = 30.0
+
+
+def owners_of(world: SharedWorld) -> dict[str, int]:
+    """How many of the groups each gateway that runs works on; fails where one has two owners, or none."""
+    counts: dict[str, int] = {}
+    for uid in GROUPS:
+        (boot,) = [gateway.boot for gateway in world.gateways if gateway is not None and gateway.shards.owns(uid)]
+        counts[boot] = counts.get(boot, 0) + 1
+    return counts
+
+
+@in_virtual_time
+async def test_ten_thousand_groups_have_one_owner_each_among_four_gateways() -> None:
+    """F76: shared out fairly, and again within 30 s after one died, and after one came; a look is for all at once."""
+    world = SharedWorld(0, 4)
+    for number in range(4):
+        world.start(number)
+    await asyncio.sleep(REBALANCED_S)
+    assert len(owners_of(world)) == 4
+
+    await world.kill(1)
+    await asyncio.sleep(REBALANCED_S)
+    three = owners_of(world)
+    assert len(three) == 3
+    assert max(three.values()) < 1.5 * len(GROUPS) / 3
+
+    world.start(1)
+    await asyncio.sleep(REBALANCED_S)
+    four = owners_of(world)
+    assert len(four) == 4
+    assert max(four.values()) < 1.5 * len(GROUPS) / 4
+
+    for number in range(4):
+        await world.kill(number)
+    looks = sum(cloud.sweeps for cloud in world.clouds)
+    assert looks <= 1.5 * 4 * len(world.clouds) * 3 * REBALANCED_S / 5

@@ -192,7 +192,7 @@ async def test_a_closed_database_refuses_writes(file: Path) -> None:
 
 
 async def test_somebody_elses_lock_holds_up_the_write_and_nothing_else(database: Database, file: Path) -> None:
-    """While another process writes, the event loop goes on; the write is done as soon as it may be."""
+    """F64: while another process writes, the event loop goes on; the write is done as soon as it may be."""
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     waiting = asyncio.ensure_future(database.write(lambda c: users.record_fact(c, "patient", "x")))
