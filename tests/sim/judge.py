@@ -104,7 +104,7 @@ class Judge:
     def retired(self, uid: str, machine_ids: Collection[str | None], now: datetime) -> None:
         """Nothing. Raises Violation when machines were retired that serve and are needed (I8)."""
         wish = self.wishes[uid]
-        if wish.deleted_at is not None or self._may_move(wish, now):
+        if wish.deleted_at is not None or self._may_move(wish, now) or self._is_over_a_cap(uid, machine_ids):
             return
         unhealthy = {i.machine_id for i in self._ledger.instances(uid) if not i.healthy}
         least, _ = wish.span(now)
@@ -162,6 +162,15 @@ class Judge:
     def _retired(self, uid: str) -> set[str | None]:
         instances = self._ledger.instances(uid)
         return {instance.machine_id for instance in instances if instance.state is InstanceState.TERMINATING}
+
+    def _is_over_a_cap(self, uid: str, machine_ids: Collection[str | None]) -> bool:
+        """True when the group had more on some cloud than it may: as soon as others have room, some have to move."""
+        for ranked in self._ledger.groups[uid].clouds:
+            here = [i for i in self._ledger.instances(uid) if i.cloud == ranked.name]
+            held = sum(i.state.counts or i.machine_id in machine_ids for i in here)
+            if ranked.cap is not None and held > ranked.cap:
+                return True
+        return False
 
     @staticmethod
     def _may_move(wish: Wish, now: datetime) -> bool:
