@@ -9,6 +9,7 @@ stands behind, are not here: a listing that leaves machines out is believed with
 import importlib.abc
 import importlib.util
 import os
+import subprocess
 import sys
 import tomllib
 from collections.abc import Sequence
@@ -86,6 +87,13 @@ def catch(mutant: Mutant) -> tuple[int, str] | None:
         if ending.complaints:
             return seed, ending.complaints[0]
     return None
+
+
+def told(*arguments: str) -> tuple[int, str]:
+    """Exit code and output of ``python -m`` with *arguments*."""
+    command = [sys.executable, "-m", *arguments]
+    done = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
 
 
 def main(name: str) -> int:

@@ -6,26 +6,16 @@ They are played in processes of their own, whose hash seed is fixed: a seed tell
 
 import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from tests.sim.mutants import HOME, MUTANTS
+from tests.sim.mutants import told
 
 UNIVERSES = 2_000
 BATCH = 250
 """Universes to a test: several tests may be played beside each other."""
 GROUP_HOURS_MIN = 10
 """To a universe. Together with the universes themselves it is what fits in six minutes of a processor."""
-
-
-def told(*arguments: str) -> tuple[int, str]:
-    """Exit code and output of ``python -m`` with *arguments*."""
-    command = [sys.executable, "-m", *arguments]
-    done = subprocess.run(command, cwd=HOME, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout + done.stderr
 
 
 @pytest.mark.timeout(1_200)
@@ -50,24 +40,3 @@ def test_a_seed_tells_the_same_story_every_time() -> None:
 
     assert first == second
     assert "gateway: is killed" in first[1]
-
-
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", [mutant.name for mutant in MUTANTS])
-def test_a_deliberate_mistake_is_caught(name: str) -> None:
-    """A simulation that lets it live would prove nothing."""
-    code, output = told("tests.sim.mutants", name)
-
-    assert code == 0, output
-    assert "caught by universe" in output
-
-
-def test_there_is_a_mistake_in_each_part() -> None:
-    """In what decides and in what acts."""
-    modules = {Path(mutant.path).stem for mutant in MUTANTS}
-    assert modules >= {"planner", "settlement", "launcher", "health", "deaths", "sweeper", "loop", "steady", "stamps"}
-
-
-def test_there_are_twenty_mistakes() -> None:
-    """Fewer would say less."""
-    assert len({mutant.name for mutant in MUTANTS}) >= 20
