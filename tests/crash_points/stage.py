@@ -1,21 +1,24 @@
 """
 The stage of the crash points: an endpoint with a book, a gateway that dies when told to, and one group at a time.
 
-Owns: arming, waiting for the death, the restart, and the verdict from the endpoint's book.
+Owns: arming, waiting for each death, the restarts, and the verdict from the endpoint's book.
 """
 
+import math
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from tests.crash_points import migrating
+from tests.crash_points.lives import MortalGateway
 from tests.fake_ec2.endpoint import Endpoint
 from tests.fake_ec2.faults import Fault, FaultPlan, Kind, When
 from tests.fake_ec2.knobs import AWS
 from tests.fake_ec2.serving import LoopThread
 from tests.fake_ec2.world import World
 from tests.processes.calls import Client, Lost, Refusal
-from tests.support.gateway import Gateway
 from tests.support.waiting import wait_for
 
 CLOUD = """
@@ -28,6 +31,9 @@ secret_access_key = "testing"
 read_timeout_s = 5
 visible_after_s = 1
 """
+
+OLD_S = 600.0
+"""Age of a machine that is adopted: a younger one may be somebody's launch that is not on record yet."""
 
 WAYS = AWS.changed({"pending_s": 0.2, "shutting_down_s": 0.1, "terminated_listed_s": 3600.0})
 
@@ -42,7 +48,10 @@ class Stage:
         self._plan = FaultPlan()
         self._directory = directory
         self._point = ""
+        self._deaths = 1
         self._group = ""
+        self._hidden = ""
+        self._unanswered: Callable[[], object] | None = None
         self._wanted: set[int | None] = set()
         self._number = 0
         self._of_old_scenes: set[str] = set()
@@ -50,12 +59,13 @@ class Stage:
     def __enter__(self) -> Self:
         self._servers.__enter__()
         self._served = self._servers.serve(Endpoint(self._world, self._plan).application())
-        self._gateway = Gateway(
+        self._gateway = MortalGateway(
             self._directory,
             clouds=(),
             sections=CLOUD.format(url=self._served.url),
             module=("tests.crash_points.dying",),
             arguments=(str(self._arm),),
+            password="",
         )
         self._gateway.start()
         self._client.make_launch_configuration("web@hotel", "ami-00000000000000001")
@@ -65,26 +75,43 @@ class Stage:
         """Nothing, once every machine of every scene is gone."""
         wait_for(lambda: not self._servers.call(self._world.ledger.alive), "the machines of all scenes to be gone")
 
+    def mend(self) -> None:
+        """Nothing; whatever went wrong in a scene, the next finds a gateway that lives, no fault, and nothing of it."""
+        self._arm.unlink(missing_ok=True)
+        self._servers.call(self._plan.clear)
+        if self._gateway.is_dead:
+            self._gateway.await_death()
+            self._gateway.start()
+        with suppress(Refusal):
+            self._client.delete(self._group)
+
     def __exit__(self, *_: object) -> None:
         self._gateway.stop()
         self._servers.run(self._served.stop())
         self._servers.__exit__()
 
-    def begin(self, point: str, *, armed_at_once: bool) -> None:
-        """Nothing; the scene is a new group, and the gateway dies at *point* once it is armed."""
+    def begin(self, point: str, *, deaths: int, armed_at_once: bool) -> None:
+        """
+        Nothing; the scene is a new group, and the gateway dies at *point* once it is armed.
+
+        With more *deaths* than one, it dies there again in each later life that comes by, and the client that was not
+        answered tries again in each.
+        """
         self._number += 1
         self._of_old_scenes.update(self._servers.call(self._world.ledger.alive))
-        self._group, self._point, self._wanted = f"group-{self._number}", point, set()
+        self._group, self._point, self._deaths, self._wanted = f"group-{self._number}", point, deaths, set()
+        self._unanswered = None
+        self._servers.call(self._plan.clear)
         if armed_at_once:
             self.arm()
 
     def arm(self) -> None:
         """Nothing; from now on the point is deadly."""
-        self._arm.write_text(self._point)
+        self._arm.write_text(f"{self._point}:{self._deaths}")
 
     def make(self, size: int) -> None:
         """Nothing; the group exists with *size*, or the gateway died over it."""
-        self._try(size, lambda: self._client.make_group("web@hotel", size, ["hotel"], self._group))
+        self._try(size, lambda: self._insistent.make_group("web@hotel", size, ["hotel"], self._group))
 
     def settled_with(self, size: int) -> None:
         """Nothing; the group is there, with what it wants."""
@@ -93,11 +120,11 @@ class Stage:
 
     def resize(self, size: int) -> None:
         """Nothing; the group wants *size*, or the gateway died over it."""
-        self._try(size, lambda: self._client.resize(size, self._group))
+        self._try(size, lambda: self._insistent.resize(size, self._group))
 
     def delete(self) -> None:
         """Nothing; the group is on its way out, or the gateway died over it."""
-        self._try(None, lambda: self._client.delete(self._group))
+        self._try(None, lambda: self._insistent.delete(self._group))
 
     def terminate_one(self) -> None:
         """Nothing; one instance is on its way out and the capacity is lower by it, or the gateway died over it."""
@@ -105,7 +132,7 @@ class Stage:
         assert group is not None
         parameters = {"InstanceId": group.instances[0][0], "ShouldDecrementDesiredCapacity": "true"}
         call = "TerminateInstanceInAutoScalingGroup"
-        self._try(group.desired - 1, lambda: self._client.call(call, **parameters))
+        self._try(group.desired - 1, lambda: self._insistent.call(call, **parameters))
 
     def kill_one(self) -> None:
         """Nothing; a machine of the group is terminated by the cloud's operator."""
@@ -113,9 +140,24 @@ class Stage:
         assert group is not None
         self._servers.call(lambda: self._world.kill(group.instances[0][0]))
 
+    def hide_one(self) -> None:
+        """Nothing; an old machine of the group is given up for lost, and there is no room for another."""
+        self._hidden = self._instances()[0]
+        struck = len(self._plan.fired)
+        self.fill_up()
+        machine = self._world.machines[self._hidden]
+        machine.born_at -= OLD_S
+        machine.visible_at = math.inf
+        wait_for(lambda: self._hidden not in self._instances(), "the hidden machine to be given up")
+        wait_for(lambda: len(self._plan.fired) > struck, "a launch in its place to be refused")
+
+    def show_it(self) -> None:
+        """Nothing; the hidden machine is back."""
+        self._world.machines[self._hidden].visible_at = 0.0
+
     def fill_up(self) -> None:
-        """Nothing; the next launch is refused for want of capacity."""
-        fault = Fault(Kind.NO_CAPACITY, "RunInstances")
+        """Nothing; the next launch is refused for want of capacity, in each life that the scene takes."""
+        fault = Fault(Kind.NO_CAPACITY, "RunInstances", times=self._deaths)
         self._servers.call(lambda: self._plan.add(fault))
 
     def lose_next_launch(self) -> None:
@@ -123,19 +165,86 @@ class Stage:
         fault = Fault(Kind.RESET, "RunInstances", When.AFTER)
         self._servers.call(lambda: self._plan.add(fault))
 
+    def step_back(self, revision: str) -> None:
+        """Nothing; the gateway has ended in good order, and its records are as before *revision*."""
+        assert self._gateway.terminate() == 0
+        migrating.go_back(self._records, revision)
+
+    def statements_to(self, revision: str) -> int:
+        """How many statements a start takes to bring the records to *revision*."""
+        copy = Path(shutil.copy(self._records, self._directory / "copy.db"))
+        return migrating.statements_to(copy, revision)
+
+    def die_migrating(self, point: str, *, is_new: bool = False) -> None:
+        """
+        Nothing; two starts in a row ended at *point*, and left the records as they were.
+
+        Or, after the one commit (*is_new*), the first left those of the new version, and the second began with them.
+        """
+        before = migrating.content(self._records)
+        self._point, self._deaths = point, 2
+        self.arm()
+        for _ in range(self._deaths):
+            assert not self._gateway.comes_up(), f"the gateway did not come by {point}"
+            if is_new:
+                assert migrating.revision_of(self._records) == migrating.REVISIONS[-1]
+            else:
+                assert migrating.content(self._records) == before
+
+    def go_on(self) -> None:
+        """Nothing; the gateway serves again, and every machine is in its group as if nothing had been."""
+        machines = self._alive()
+        assert self._gateway.comes_up()
+        wait_for(self._is_as_wanted, f"the group to be as wanted ({self._wanted}) after migrations")
+        assert self._alive() == machines
+        self._check_tokens()
+        self._client.delete(self._group)
+
     def survive(self) -> None:
-        """Nothing, once the gateway has died, lives again, and the group is as wanted by the endpoint's own book."""
-        self._gateway.await_death()
-        assert not self._arm.exists(), f"the gateway died, but not at {self._point}"
-        self._gateway.start()
+        """Nothing; the gateway died, lives again, and the group is as wanted by the endpoint's own book."""
+        deaths = 0
+        while deaths < self._deaths and self._dies_again(deaths):
+            self._gateway.await_death()
+            deaths += 1
+            if deaths == self._deaths > 1:  # each life's launch was refused: one more would only be held for longer
+                self._servers.call(self._plan.clear)
+            if self._gateway.comes_up():
+                self._try_again()
+        self._arm.unlink(missing_ok=True)
         wait_for(self._is_as_wanted, f"the group to be as wanted ({self._wanted}) after {self._point}")
+        assert not self._gateway.is_dead
         self._check_tokens()
         with suppress(Refusal):  # there may be none
             self._client.delete(self._group)
 
+    def _dies_again(self, deaths: int) -> bool:
+        """Whether the gateway died at the point, rather than to end its work without coming by again."""
+        is_over = deaths > 0 and not self._comes_again
+
+        def is_decided() -> bool:
+            return self._gateway.is_dead or (is_over and self._is_as_wanted())
+
+        wait_for(is_decided, f"death number {deaths + 1} at {self._point}")
+        return self._gateway.is_dead
+
+    @property
+    def _records(self) -> Path:
+        return self._gateway.state / "phantom.db"
+
+    @property
+    def _comes_again(self) -> bool:
+        """Whether the point is certain to be reached again in the next life."""
+        verb, phase, _ = self._point.split(":")
+        return phase == "before" and not verb.startswith("note_")
+
     @property
     def _client(self) -> Client:
         return Client(self._gateway.port)
+
+    @property
+    def _insistent(self) -> Client:
+        """A client whose attempts are one call to the gateway, as those of AWS's SDKs are."""
+        return Client(self._gateway.port, call_id=self._group)
 
     def _try(self, wanted: int | None, call: Callable[[], object]) -> None:
         """Nothing; *wanted* holds: as the only outcome when the call was answered, else as one that may be."""
@@ -143,11 +252,25 @@ class Stage:
             call()
         except Lost:
             self._wanted.add(wanted)
+            self._unanswered = lambda: self._try(wanted, call)
         else:
             self._wanted = {wanted}
+            self._unanswered = None
+
+    def _try_again(self) -> None:
+        """Nothing; who was not answered has asked again, where the gateway dies more than once."""
+        if self._unanswered is not None and self._deaths > 1:
+            self._unanswered()
+
+    def _instances(self) -> list[str]:
+        group = self._client.group(self._group)
+        return [] if group is None else [instance_id for instance_id, _, _ in group.instances]
 
     def _is_as_wanted(self) -> bool:
-        group = self._client.group(self._group)
+        try:
+            group = self._client.group(self._group)
+        except Lost:  # it has just died
+            return False
         alive = self._alive()
         if group is None:
             # A group whose making was not answered may have come to nothing.

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from lxml import etree
 
+from phantom_gateway.front.repeats import INVOCATION_ID
 from tests.processes.raw_http import exchanged
 from tests.processes.signing import Signer
 
@@ -55,15 +56,17 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Calls the gateway on *port*."""
+    """Calls the gateway on *port*. With *call_id*, requests say as an SDK's that they are attempts of that call."""
 
     port: int
+    call_id: str = ""
 
     def call(self, action: str, **params: str | int) -> etree._Element:
         """The answer's document. Raises Lost or Refusal."""
         form = {"Action": action, "Version": "2011-01-01"} | {name: str(value) for name, value in params.items()}
+        attempt = [(INVOCATION_ID, self.call_id)] if self.call_id else []
         try:
-            answer = exchanged(self.port, Signer(f"127.0.0.1:{self.port}").post(urlencode(form)))
+            answer = exchanged(self.port, Signer(f"127.0.0.1:{self.port}").post(urlencode(form), *attempt))
         except (ConnectionRefusedError, ConnectionResetError, BrokenPipeError) as error:
             raise Lost from error
         if answer is None or b"Response>" not in answer.body:

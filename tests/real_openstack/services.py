@@ -36,6 +36,8 @@ class Services:
     def __init__(self, directory: Path) -> None:
         self._logs = directory / "log"
         self._logs.mkdir(parents=True, exist_ok=True)
+        self._environ = {**os.environ, "HOME": str(directory)}
+        """What all of them get: clients of OpenStack keep files at home, which would outlive the test."""
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._began = time.monotonic()
 
@@ -46,7 +48,9 @@ class Services:
     def run(self, name: str, *command: str, environ: Mapping[str, str] | None = None) -> None:
         """Nothing; *command* came to a good end. Raises AssertionError with the end of its log."""
         with self._log(name).open("ab") as log:
-            done = subprocess.run(command, stdout=log, stderr=log, check=False, env={**os.environ, **(environ or {})})
+            done = subprocess.run(
+                command, stdout=log, stderr=log, check=False, env={**self._environ, **(environ or {})}
+            )
         assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}:\n{self.tail(name)}"
 
     def start(self, name: str, command: Sequence[str], environ: Mapping[str, str] | None = None) -> None:
@@ -57,7 +61,7 @@ class Services:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **(environ or {})},
+                env={**self._environ, **(environ or {})},
                 start_new_session=True,
             )
 

@@ -42,8 +42,7 @@ name = "tester"
 account_id = "{account_id}"
 access_key_id = "{access_key_id}"
 secret_access_key = "{secret}"
-password = "{password}"
-"""
+{password}"""
 
 CLOUD = """
 [clouds.{name}]
@@ -74,10 +73,13 @@ class Gateway:
         module: tuple[str, ...] = ("phantom_gateway", "serve", "--config"),
         arguments: tuple[str, ...] = (),
         identity: Callable[[], str] | None = None,
+        password: str = PASSWORD,
     ) -> None:
         """
         *sections* end the configuration. *module* is run with its path and *arguments* after it. *identity* reads the
         gateway's id from records that are elsewhere, as *top* says.
+
+        Without a *password* a start is half a second of a processor shorter: hashes take long on purpose.
         """
         self._identity = identity
         self.directory = directory
@@ -90,6 +92,7 @@ class Gateway:
         self._clouds = clouds
         self._module = module
         self._arguments = arguments
+        self._password = password
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -219,7 +222,7 @@ class Gateway:
             account_id=ACCOUNT_ID,
             access_key_id=ACCESS_KEY_ID,
             secret=SECRET_ACCESS_KEY,
-            password=PASSWORD,
+            password=f'password = "{self._password}"\n' if self._password else "",
         )
         clouds = "".join(CLOUD.format(name=name) for name in self._clouds)
         self.config.write_text(text + clouds + self._sections, encoding="utf-8")
