@@ -8,13 +8,14 @@ instance's 3.4 KB a dozen texts are read, and none of an instance that is not ou
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from backends.cloud import Machine, MachineState, Mark
 from backends.ec2.errors import Unexpected
 from backends.ec2.replies import answer, text_of
 from backends.ec2.wire import Reply
+from backends.moments import moment_of
 
 GATEWAY_TAG = "phantom-gateway"
 GROUP_TAG = "phantom-group"
@@ -182,15 +183,6 @@ def state_of(name: str) -> MachineState:
     return _STATES.get(name.lower().replace("_", "-"), MachineState.UNKNOWN)
 
 
-def time_of(text: str, otherwise: datetime) -> datetime:
-    """The moment *text* names, in UTC where it names no zone; *otherwise* when it names none."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return otherwise
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def _children(element: Any, names: tuple[str, ...]) -> dict[str, Any]:
     """The children of *element* with one of *names*, by name without name space: one walk, made outside Python."""
     return {child.tag.rpartition("}")[2]: child for child in element.iterchildren(*names)}
@@ -216,7 +208,7 @@ def _machine(reply: Reply, found: dict[str, Any], mark: Mark | None, seen_at: da
         machine_id,
         state_of(_below(found.get("instanceState"), "{*}name")),
         mark,
-        time_of(_text(found.get("launchTime")), seen_at),
+        moment_of(_text(found.get("launchTime")), seen_at),
         private_ip=_text(found.get("privateIpAddress")) or None,
         public_ip=_text(found.get("ipAddress")) or None,
         zone=_below(found.get("placement"), "{*}availabilityZone") or None,

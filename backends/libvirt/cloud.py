@@ -19,6 +19,7 @@ from backends.libvirt import boot, domains
 from backends.libvirt.files import Files
 from backends.libvirt.host import Host, Seen, silence
 from backends.libvirt.settings import Image, LibvirtSettings, size_of
+from backends.refusals import of_ec2_alone, refuse
 
 T = TypeVar("T")
 
@@ -199,22 +200,13 @@ class LibvirtCloud:
     def _image(self, spec: LaunchSpec) -> Image:
         """The image of *spec*. Raises Refused when no such VM can be put together."""
         size_of(spec.instance_type)
-        refused = {
-            "block device mappings": spec.block_devices,
-            "kernels beside the image's": spec.kernel_id or spec.ramdisk_id,
+        wishes = {
             "key pairs": spec.key_name,
             "security groups": spec.security_groups,
-            "instance profiles": spec.instance_profile,
-            "spot prices": spec.spot_price,
-            "EBS optimisation": spec.ebs_optimized,
-            "public addresses": spec.associate_public_ip,
-            "placement tenancies": spec.placement_tenancy not in {None, "", "default"},
             "subnets": spec.subnet_id,
             "zones": spec.zone,
         }
-        for what, given in refused.items():
-            if given:
-                raise Refused(f"{self.name} has no {what}; leave them out of the launch configuration")
+        refuse({**of_ec2_alone(spec), **wishes}, self.name)
         if spec.image_id in self._images:
             return self._images[spec.image_id]
         there = ", ".join(self._images) or "none"

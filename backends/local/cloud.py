@@ -23,6 +23,7 @@ from backends.local.records import Record, machine_id_of
 from backends.local.sandbox import Sandbox, missing
 from backends.local.watch import DeathWatch
 from backends.local.workers import Workers, ended
+from backends.refusals import of_ec2_alone, refuse
 
 VMS_MAX = 50
 """Living machines per cloud. Each is at least one process, some 7 MB when it is a Python program."""
@@ -159,6 +160,7 @@ class LocalCloud:
             else:
                 record = Record.of(spec, mark, cloud=self.name, token=token, index=index, launched_at=self._clock())
                 try:
+                    refuse(of_ec2_alone(spec), f"Cloud {self.name!r}")
                     starts.append(self._start_soon(entry, record, spec.user_data))
                 except (Refused, NoCapacity) as error:
                     problem = error

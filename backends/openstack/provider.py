@@ -18,6 +18,7 @@ from backends.cloud import LaunchSpec, Machine, Mark
 from backends.errors import Refused, Unreachable
 from backends.openstack import servers
 from backends.openstack.credentials import Login
+from backends.refusals import of_ec2_alone, refuse
 from backends.via_libcloud.drivers import openstack_driver
 from backends.via_libcloud.provider import NAMES_MAX, Looked, Offers
 
@@ -59,18 +60,7 @@ class OpenStackProvider:
 
     def check(self, spec: LaunchSpec) -> None:
         """See the port."""
-        refused = {
-            "block device mappings": spec.block_devices,
-            "kernels and ramdisks beside the image's": spec.kernel_id or spec.ramdisk_id,
-            "instance profiles": spec.instance_profile,
-            "spot prices": spec.spot_price,
-            "EBS optimisation": spec.ebs_optimized,
-            "placement tenancies": spec.placement_tenancy not in {None, "", "default"},
-            "public addresses at launch": spec.associate_public_ip,
-        }
-        for what, given in refused.items():
-            if given:
-                raise Refused(f"an openstack cloud has no {what}; leave them out of the launch configuration")
+        refuse(of_ec2_alone(spec), "an openstack cloud")
 
     def connect(self) -> Any:
         """See the port."""

@@ -5,10 +5,11 @@ Owns: what is read from a server's record. Does not own: asking for it.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from backends.cloud import Machine, MachineState, Mark
+from backends.moments import moment_of
 from backends.via_libcloud.names import claim_of
 
 GATEWAY_KEY = "phantom-gateway"
@@ -72,7 +73,7 @@ def machine_of(server: Mapping[str, Any], mark: Mark, seen_at: datetime) -> Mach
         str(server["id"]),
         _state(server),
         mark,
-        _time(str(server.get("created", "")), seen_at),
+        moment_of(str(server.get("created", "")), seen_at),
         private_ip=private_ip,
         public_ip=public_ip,
         zone=server.get("OS-EXT-AZ:availability_zone") or None,
@@ -100,11 +101,3 @@ def _addresses(networks: Mapping[str, Any]) -> tuple[str | None, str | None]:
         found[kind].append((int(each.get("version", 4)), str(each["addr"])))
     fixed, floating = (min(found[kind])[1] if found[kind] else None for kind in ("fixed", "floating"))
     return fixed, floating
-
-
-def _time(text: str, otherwise: datetime) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return otherwise
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

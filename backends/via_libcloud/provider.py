@@ -14,6 +14,7 @@ from libcloud.compute.providers import get_driver
 
 from backends.cloud import LaunchSpec, Machine, Mark
 from backends.errors import Refused
+from backends.refusals import of_ec2_alone, refuse
 from backends.via_libcloud.habits import FIRST_CLASS, Habits, Order, habits_of
 from backends.via_libcloud.names import claim_of
 from backends.via_libcloud.settings import Account, Wants
@@ -119,22 +120,14 @@ class DriverProvider:
 
     def check(self, spec: LaunchSpec) -> None:
         """See the port."""
-        refused = {
-            "a block device mapping": spec.block_devices,
-            "a kernel or ramdisk": spec.kernel_id or spec.ramdisk_id,
-            "an instance profile": spec.instance_profile,
-            "a spot price": spec.spot_price,
-            "EBS optimisation": spec.ebs_optimized,
-            "a public address of its choice": spec.associate_public_ip is not None,
-            "a subnet": spec.subnet_id,
-            "a placement tenancy": spec.placement_tenancy not in {None, "", "default"},
-            "a key pair": spec.key_name and not self._habits.takes_key_name,
+        wishes = {
+            "choice of public addresses": spec.associate_public_ip is not None,
+            "subnets": spec.subnet_id,
+            "key pairs": spec.key_name and not self._habits.takes_key_name,
             "security groups": spec.security_groups and not self._habits.takes_security_groups,
             "user data": spec.user_data and not self._habits.takes_user_data,
         }
-        for what, given in refused.items():
-            if given:
-                raise Refused(f"the driver {self.dialect} cannot give a machine {what}; leave it out")
+        refuse({**of_ec2_alone(spec), **wishes}, f"the driver {self.dialect}")
         if self._habits.user_data_is_text:
             try:
                 spec.user_data.decode()

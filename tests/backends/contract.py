@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import pytest
 
-from backends.cloud import Cloud, LaunchSpec, MachineState, Mark, Sweep, token_for
+from backends.cloud import BlockDevice, Cloud, LaunchSpec, MachineState, Mark, Sweep, token_for
 from backends.errors import NoCapacity, Refused, Unreachable
 
 GATEWAY = f"{os.getpid():012x}"
@@ -293,6 +293,29 @@ class ToldContract(Promises):
         (machine,) = await cloud.launch(spec, 1, TOKEN_A, mark(TOKEN_A))
 
         assert await site.user_data(machine.machine_id) == told
+
+
+class PlainContract(Promises):
+    """Of clouds that have none of what EC2 alone has."""
+
+    @pytest.mark.parametrize(
+        ("wish", "named"),
+        [
+            pytest.param({"spot_price": "0.1"}, "spot prices", id="spot price"),
+            pytest.param({"block_devices": (BlockDevice("/dev/sdb", size_gib=8),)}, "block device", id="block device"),
+            pytest.param({"kernel_id": "aki-1"}, "kernels", id="kernel"),
+            pytest.param({"instance_profile": "admin"}, "instance profiles", id="instance profile"),
+            pytest.param({"ebs_optimized": True}, "EBS optimisation", id="EBS optimisation"),
+            pytest.param({"placement_tenancy": "dedicated"}, "placement tenancies", id="tenancy"),
+            pytest.param({"associate_public_ip": True}, "public addresses", id="public address"),
+        ],
+    )
+    async def test_what_cannot_be_honoured_is_refused_by_name(self, cloud, wish, named):
+        """Dropping a part of an order in silence would be a lie: nothing is launched, and the text names it."""
+        with pytest.raises(Refused, match=named):
+            await cloud.launch(dataclasses.replace(self.spec, **wish), 1, TOKEN_A, mark(TOKEN_A))
+
+        assert living(await cloud.sweep()) == set()
 
 
 class FarContract(Promises):

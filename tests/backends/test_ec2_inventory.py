@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from backends.cloud import Machine, MachineState, Mark, token_for
-from backends.ec2.inventory import state_of, time_of
+from backends.ec2.inventory import state_of
 from backends.errors import Ambiguous, Unreachable
+from backends.moments import moment_of
 from tests.backends.ec2_endpoint import (
     FOREIGN,
     GATEWAY,
@@ -128,7 +129,7 @@ def test_state_is_told_by_its_name(name, state):
 )
 def test_launch_time_is_read_in_every_spelling(text, moment):
     """A launch time without a zone is in UTC; what is none becomes the time of the look."""
-    assert time_of(text, NOW) == moment
+    assert moment_of(text, NOW) == moment
 
 
 async def test_launch_returns_every_machine_in_its_position():

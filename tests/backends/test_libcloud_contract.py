@@ -6,7 +6,7 @@ import pytest
 
 from backends.cloud import LaunchSpec
 from backends.via_libcloud import Account, DriverProvider, LibcloudCloud, Limits, Wants
-from tests.backends.contract import GATEWAY, TOKEN_A, CloudContract, Site, mark
+from tests.backends.contract import GATEWAY, TOKEN_A, CloudContract, PlainContract, Site, mark
 
 # A driver of the dummy is its whole cloud: one thread has one driver.
 LIMITS = Limits(calls_at_once=1, visible_after_s=0.0)
@@ -19,7 +19,7 @@ def dummy() -> LibcloudCloud:
     return LibcloudCloud("toy", provider, account, LIMITS, GATEWAY, clock=lambda: datetime.now(UTC))
 
 
-class TestDummyContract(CloudContract):
+class TestDummyContract(CloudContract, PlainContract):
     """The promises. The dummy checks no image, gives public addresses only, and forgets what it destroyed."""
 
     spec = LaunchSpec("1", "1")

@@ -19,6 +19,7 @@ from tests.backends.contract import (
     TOKEN_A,
     CloudContract,
     FarContract,
+    PlainContract,
     Promises,
     RestartContract,
     RoomContract,
@@ -141,7 +142,9 @@ class OverProvider(Promises):
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.driver)
-class TestProviderContract(OverProvider, CloudContract, RestartContract, RoomContract, ToldContract, FarContract):
+class TestProviderContract(
+    OverProvider, CloudContract, RestartContract, RoomContract, ToldContract, PlainContract, FarContract
+):
     """The promises. What is destroyed is not listed any more, and no probe lists an image of these small providers."""
 
     lists_the_dead = False
@@ -153,7 +156,7 @@ class TestProviderContract(OverProvider, CloudContract, RestartContract, RoomCon
         if self.case.driver != "scaleway":
             await super().test_user_data_reaches_the_machine(cloud, site)
             return
-        with pytest.raises(Refused, match="user data; leave it out"):
+        with pytest.raises(Refused, match="has no user data; leave them out"):
             await cloud.launch(dataclasses.replace(self.spec, user_data=b"x"), 1, TOKEN_A, mark(TOKEN_A))
 
     async def test_machines_get_addresses_of_their_own(self, cloud):

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from backends.cloud import LaunchSpec
-from tests.backends.contract import GATEWAY, CloudContract, RestartContract, RoomContract, Site, ToldContract
+from tests.backends.contract import (
+    GATEWAY,
+    CloudContract,
+    PlainContract,
+    RestartContract,
+    RoomContract,
+    Site,
+    ToldContract,
+)
 
 libvirt = pytest.importorskip("libvirt", reason="libvirt-python is not installed (make setup-vms)")
 
@@ -58,7 +66,7 @@ class DriverSite(Site):
         self._held.close()
 
 
-class TestLibvirtContract(CloudContract, RestartContract, RoomContract, ToldContract):
+class TestLibvirtContract(CloudContract, RestartContract, RoomContract, ToldContract, PlainContract):
     """The promises. The test driver's domains have no network, and so no addresses."""
 
     spec = LaunchSpec("debian", "m1.tiny")

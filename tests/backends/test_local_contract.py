@@ -8,6 +8,7 @@ from tests.backends.contract import (
     GATEWAY,
     AnnouncedContract,
     CloudContract,
+    PlainContract,
     RestartContract,
     RoomContract,
     Site,
@@ -40,7 +41,7 @@ class LocalSite(Site):
         return file.read_bytes()
 
 
-class TestLocalCloud(CloudContract, AnnouncedContract, RestartContract, RoomContract, ToldContract):
+class TestLocalCloud(CloudContract, AnnouncedContract, RestartContract, RoomContract, ToldContract, PlainContract):
     """Local machines keep every promise of a cloud."""
 
     @pytest.fixture

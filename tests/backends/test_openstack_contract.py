@@ -11,6 +11,7 @@ from tests.backends.contract import (
     TOKEN_A,
     CloudContract,
     FarContract,
+    PlainContract,
     RestartContract,
     RoomContract,
     Site,
@@ -51,7 +52,7 @@ class ProjectSite(Site):
         await self._served.go_dark()
 
 
-class TestOpenStackContract(CloudContract, RestartContract, RoomContract, ToldContract, FarContract):
+class TestOpenStackContract(CloudContract, RestartContract, RoomContract, ToldContract, PlainContract, FarContract):
     """The promises. Nova's servers are gone as soon as they are deleted."""
 
     spec = LaunchSpec("tiny", "m1.tiny")

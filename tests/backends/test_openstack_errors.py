@@ -224,18 +224,6 @@ async def test_two_things_of_one_name_are_refused_by_name():
             await launch(cloud)
 
 
-@pytest.mark.parametrize(
-    "more",
-    [{"spot_price": "0.1"}, {"kernel_id": "aki-1"}, {"instance_profile": "admin"}, {"associate_public_ip": True}],
-    ids=lambda more: next(iter(more)),
-)
-async def test_what_cannot_be_honoured_is_refused(more):
-    """Dropping a part of an order silently would be a lie."""
-    async with project(World()) as cloud:
-        with pytest.raises(Refused, match="an openstack cloud has no"):
-            await launch(cloud, 1, dataclasses.replace(SPEC, **more))
-
-
 async def test_an_expired_token_is_renewed():
     """Keystone forgot us: the next look logs in again, after one that says so."""
     world = World()
