@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from phantom_gateway.config import kinds, places
+from phantom_gateway.config import kinds, places, shared_keys
 from phantom_gateway.config.keys import about
 from phantom_gateway.secret import Secret
 
@@ -19,12 +19,6 @@ IMAGES_MAX = 256
 
 IMAGE_NAME = kinds.Text(r"[!-~]{1,255}", "1 to 255 printable ASCII characters without spaces")
 """AWS allows 255 characters in an image id."""
-
-NAME_THERE = kinds.Text(r"[ -~]{1,255}", "1 to 255 printable ASCII characters")
-"""What an endpoint calls one of its things. EC2's own limit; which of them exist, only the endpoint knows."""
-
-SECURITY_GROUPS_MAX = 16
-"""EC2's limit for one network interface."""
 
 DIALECTS: Mapping[str, Mapping[str, Any]] = {
     "generic": {
@@ -71,20 +65,6 @@ a thousand in four calls are there at once, in ten they are not.
 FOUND: Mapping[str, type] = {"dialect": str, "filters_trusted": bool, "token_is_idempotent": bool, "zones": list}
 """What a probe may find out of an endpoint, and how it is remembered."""
 
-KIND = about(
-    kinds.Choice("kind of cloud", ("local", "ec2", "openstack", "libcloud", "libvirt")),
-    "What the cloud is made of: `local` runs each VM as processes on this machine, `ec2` asks an endpoint that speaks "
-    "EC2, `openstack` a project of an OpenStack, `libcloud` another provider through Apache Libcloud; `libvirt` "
-    "runs VMs on a machine of your own.",
-    reason="Each kind has keys of its own.",
-)
-
-LAUNCHES_PER_MINUTE_MAX = about(
-    kinds.Number(1, 100_000),
-    "VMs launched there per minute, by each account.",
-    reason="A loop of launches and deaths costs no more than this; two a second repair most outages in minutes.",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class LocalImageSettings:
@@ -97,21 +77,14 @@ class LocalImageSettings:
             reason="Word by word, nothing needs quoting twice.",
         ),
     )
-    description: str = field(
-        default="",
-        metadata=about(
-            kinds.Text(r"[^\x00-\x1f\x7f]{0,1024}", "up to 1024 characters on one line"),
-            "What it is, for people who choose an image.",
-            reason="It is shown in one line of a table.",
-        ),
-    )
+    description: str = field(default="", metadata=shared_keys.IMAGE_DESCRIPTION)
 
 
 @dataclass(frozen=True, slots=True)
 class LocalCloudSettings:
     """A cloud of processes on this machine."""
 
-    kind: str = field(metadata=KIND)
+    kind: str = field(metadata=shared_keys.KIND)
     vms_max: int = field(
         default=50,
         metadata=about(
@@ -136,7 +109,7 @@ class LocalCloudSettings:
             reason="Servers finish what they are answering; past 300 a shrinking group seems stuck.",
         ),
     )
-    launches_per_minute_max: float = field(default=120.0, metadata=LAUNCHES_PER_MINUTE_MAX)
+    launches_per_minute_max: float = field(default=120.0, metadata=shared_keys.LAUNCHES_PER_MINUTE_MAX)
     images: Mapping[str, LocalImageSettings] = field(default_factory=dict)
     """By name, in the order of the file."""
 
@@ -159,7 +132,7 @@ class Ec2CloudSettings:
     Raises KeyError: there is no such dialect.
     """
 
-    kind: str = field(metadata=KIND)
+    kind: str = field(metadata=shared_keys.KIND)
     endpoint_url: str = field(
         metadata=about(
             places.EndpointUrl(),
@@ -233,26 +206,12 @@ class Ec2CloudSettings:
         "Seconds for which a new VM may be missing from what the endpoint shows.",
         reason="Too few: VMs that are merely late are replaced. Too many: a lost VM is noticed later.",
     )
-    key_name: str | None = field(
-        default=None,
-        metadata=about(
-            NAME_THERE,
-            "Key pair of VMs whose launch configuration names none.",
-            reason="It has to exist there, in the account that launches; a user's account may have its own.",
-        ),
-    )
-    security_groups: tuple[str, ...] = field(
-        default=(),
-        metadata=about(
-            kinds.Texts(NAME_THERE, SECURITY_GROUPS_MAX),
-            "Security groups of VMs whose launch configuration names none.",
-            reason="As many as EC2 takes; without any, the endpoint's own default.",
-        ),
-    )
+    key_name: str | None = field(default=None, metadata=shared_keys.KEY_NAME)
+    security_groups: tuple[str, ...] = field(default=(), metadata=shared_keys.SECURITY_GROUPS)
     subnet_id: str | None = field(
         default=None,
         metadata=about(
-            NAME_THERE,
+            shared_keys.NAME_THERE,
             "Subnet of VMs for which no group names one.",
             reason="Where there are several, an endpoint may refuse to choose.",
         ),
@@ -260,7 +219,7 @@ class Ec2CloudSettings:
     zone: str | None = field(
         default=None,
         metadata=about(
-            NAME_THERE,
+            shared_keys.NAME_THERE,
             "Placement zone of VMs for which no group names one.",
             reason="Left to the endpoint, VMs are spread over zones; some charge for what goes between them.",
         ),
@@ -281,30 +240,9 @@ class Ec2CloudSettings:
             reason="Some endpoints refuse versions newer than themselves. Without it, the newest that we know.",
         ),
     )
-    verify_tls: bool = field(
-        default=True,
-        metadata=about(
-            kinds.Flag(),
-            "Check the endpoint's certificate.",
-            reason="Without it anybody on the way reads user data, and may answer in the endpoint's place.",
-        ),
-    )
-    ca_bundle: Path | None = field(
-        default=None,
-        metadata=about(
-            places.PathTo(must_exist=True),
-            "Authorities in PEM that may have signed the certificate, instead of the system's.",
-            reason="For endpoints inside a company; safer than not to check.",
-        ),
-    )
-    connect_timeout_s: float = field(
-        default=10.0,
-        metadata=about(
-            kinds.Number(0.1, 300),
-            "Seconds until a connection that does not come is given up.",
-            reason="Nothing was sent by then: the launch goes to the next cloud. Far endpoints need less than one.",
-        ),
-    )
+    verify_tls: bool = field(default=True, metadata=shared_keys.VERIFY_TLS)
+    ca_bundle: Path | None = field(default=None, metadata=shared_keys.CA_BUNDLE)
+    connect_timeout_s: float = field(default=10.0, metadata=shared_keys.CONNECT_TIMEOUT_S)
     read_timeout_s: float = field(
         default=120.0,
         metadata=about(
@@ -314,22 +252,8 @@ class Ec2CloudSettings:
             "20 VMs in over 60 s.",
         ),
     )
-    user_data_bytes_max: int = field(
-        default=16_384,
-        metadata=about(
-            kinds.Whole(0, 1024 * 1024),
-            "Longest user data that the endpoint takes, in bytes before base64.",
-            reason="16384 is EC2's limit; longer ones are refused here, with a clear text.",
-        ),
-    )
-    calls_at_once: int = field(
-        default=4,
-        metadata=about(
-            kinds.Whole(1, 64),
-            "Calls under way at the same time, in each account.",
-            reason="More, and endpoints throttle; fewer, and launches wait for looks. Each takes a thread.",
-        ),
-    )
+    user_data_bytes_max: int = field(default=16_384, metadata=shared_keys.USER_DATA_BYTES_MAX)
+    calls_at_once: int = field(default=4, metadata=shared_keys.CALLS_AT_ONCE)
     sweep_page_size: int | None = field(
         default=None,
         metadata=about(
@@ -339,15 +263,8 @@ class Ec2CloudSettings:
             "each page.",
         ),
     )
-    vms_per_cloud_max: int = field(
-        default=1000,
-        metadata=about(
-            kinds.Whole(1, 100_000),
-            "VMs there, in each account; then groups go on to their next cloud.",
-            reason="A bill ends here, whatever groups want; below most quotas of a large account.",
-        ),
-    )
-    launches_per_minute_max: float = field(default=120.0, metadata=LAUNCHES_PER_MINUTE_MAX)
+    vms_per_cloud_max: int = field(default=1000, metadata=shared_keys.VMS_PER_CLOUD_MAX)
+    launches_per_minute_max: float = field(default=120.0, metadata=shared_keys.LAUNCHES_PER_MINUTE_MAX)
     found: Mapping[str, Any] = field(default_factory=dict)
     """What a probe found out, by the names in FOUND; it stands where the file says nothing."""
     silent: frozenset[str] = field(init=False, default=frozenset())

@@ -8,11 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from phantom_gateway.config import kinds, places
-from phantom_gateway.config.cloud_kinds import KIND, LAUNCHES_PER_MINUTE_MAX
+from phantom_gateway.config import kinds, places, shared_keys
 from phantom_gateway.config.keys import about
-
-_LINE = kinds.Text(r"[^\x00-\x1f\x7f]{0,1024}", "up to 1024 characters on one line")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,26 +43,19 @@ class LibvirtImageSettings:
     cmdline: str = field(
         default="console=ttyS0",
         metadata=about(
-            _LINE,
+            shared_keys.LINE,
             "Command line of the kernel.",
             reason="The first serial line is the VM's console log.",
         ),
     )
-    description: str = field(
-        default="",
-        metadata=about(
-            _LINE,
-            "What it is, for people who choose an image.",
-            reason="It is shown in one line of a table.",
-        ),
-    )
+    description: str = field(default="", metadata=shared_keys.IMAGE_DESCRIPTION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibvirtCloudSettings:
     """VMs of libvirt, on this machine or on one that its URI names."""
 
-    kind: str = field(metadata=KIND)
+    kind: str = field(metadata=shared_keys.KIND)
     uri: str = field(
         default="qemu:///session",
         metadata=about(
@@ -107,6 +97,6 @@ class LibvirtCloudSettings:
             reason="An emulated boot takes 3 to 5 s of a processor; forty at once made all of them slow.",
         ),
     )
-    launches_per_minute_max: float = field(default=120.0, metadata=LAUNCHES_PER_MINUTE_MAX)
+    launches_per_minute_max: float = field(default=120.0, metadata=shared_keys.LAUNCHES_PER_MINUTE_MAX)
     images: Mapping[str, LibvirtImageSettings] = field(default_factory=dict)
     """By name, in the order of the file."""

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from phantom_gateway.config import kinds, places
-from phantom_gateway.config.cloud_kinds import KIND, LAUNCHES_PER_MINUTE_MAX, NAME_THERE, SECURITY_GROUPS_MAX
+from phantom_gateway.config import kinds, places, shared_keys
 from phantom_gateway.config.keys import about
 from phantom_gateway.secret import Secret
 
@@ -26,47 +25,12 @@ _NAME = kinds.Text(r"[!-~]{1,255}", "1 to 255 printable ASCII characters without
 class CallSettings:
     """How such a cloud is called, and what is launched there at most."""
 
-    kind: str = field(metadata=KIND)
-    key_name: str | None = field(
-        default=None,
-        metadata=about(
-            NAME_THERE,
-            "Key pair of VMs whose launch configuration names none.",
-            reason="It has to exist there, in the account that launches; a user's account may have its own.",
-        ),
-    )
-    security_groups: tuple[str, ...] = field(
-        default=(),
-        metadata=about(
-            kinds.Texts(NAME_THERE, SECURITY_GROUPS_MAX),
-            "Security groups of VMs whose launch configuration names none.",
-            reason="As many as EC2 takes; without any, the cloud's own default.",
-        ),
-    )
-    verify_tls: bool = field(
-        default=True,
-        metadata=about(
-            kinds.Flag(),
-            "Check the cloud's certificate.",
-            reason="Without it anybody on the way reads passwords and user data, and may answer in the cloud's place.",
-        ),
-    )
-    ca_bundle: Path | None = field(
-        default=None,
-        metadata=about(
-            places.PathTo(must_exist=True),
-            "Authorities in PEM that may have signed the certificate, instead of the system's.",
-            reason="For clouds inside a company; safer than not to check.",
-        ),
-    )
-    connect_timeout_s: float = field(
-        default=10.0,
-        metadata=about(
-            kinds.Number(0.1, 300),
-            "Seconds until a connection that does not come is given up.",
-            reason="Nothing was sent by then: the launch goes to the next cloud.",
-        ),
-    )
+    kind: str = field(metadata=shared_keys.KIND)
+    key_name: str | None = field(default=None, metadata=shared_keys.KEY_NAME)
+    security_groups: tuple[str, ...] = field(default=(), metadata=shared_keys.SECURITY_GROUPS)
+    verify_tls: bool = field(default=True, metadata=shared_keys.VERIFY_TLS)
+    ca_bundle: Path | None = field(default=None, metadata=shared_keys.CA_BUNDLE)
+    connect_timeout_s: float = field(default=10.0, metadata=shared_keys.CONNECT_TIMEOUT_S)
     read_timeout_s: float = field(
         default=60.0,
         metadata=about(
@@ -91,31 +55,10 @@ class CallSettings:
             reason="Too few: VMs that are merely late are replaced. Too many: a lost VM is noticed later.",
         ),
     )
-    user_data_bytes_max: int = field(
-        default=16_384,
-        metadata=about(
-            kinds.Whole(0, 1024 * 1024),
-            "Longest user data that the cloud takes, in bytes before base64.",
-            reason="16384 is what launch configurations hold; longer ones are refused here, with a clear text.",
-        ),
-    )
-    calls_at_once: int = field(
-        default=4,
-        metadata=about(
-            kinds.Whole(1, 64),
-            "Calls under way at the same time, in each account.",
-            reason="Each takes a thread that is logged in by itself; with more, clouds throttle.",
-        ),
-    )
-    vms_per_cloud_max: int = field(
-        default=1000,
-        metadata=about(
-            kinds.Whole(1, 100_000),
-            "VMs there, in each account; then groups go on to their next cloud.",
-            reason="A bill ends here, whatever groups want; below most quotas of a large account.",
-        ),
-    )
-    launches_per_minute_max: float = field(default=120.0, metadata=LAUNCHES_PER_MINUTE_MAX)
+    user_data_bytes_max: int = field(default=16_384, metadata=shared_keys.USER_DATA_BYTES_MAX)
+    calls_at_once: int = field(default=4, metadata=shared_keys.CALLS_AT_ONCE)
+    vms_per_cloud_max: int = field(default=1000, metadata=shared_keys.VMS_PER_CLOUD_MAX)
+    launches_per_minute_max: float = field(default=120.0, metadata=shared_keys.LAUNCHES_PER_MINUTE_MAX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +68,7 @@ class OpenStackCloudSettings(CallSettings):
     cloud: str | None = field(
         default=None,
         metadata=about(
-            NAME_THERE,
+            shared_keys.NAME_THERE,
             "Name of the cloud in OpenStack's own `clouds.yaml`, with its `secure.yaml` beside it.",
             reason="Whoever uses OpenStack has the file already; it is read at every start.",
         ),
@@ -166,7 +109,7 @@ class OpenStackCloudSettings(CallSettings):
     project_name: str | None = field(
         default=None,
         metadata=about(
-            NAME_THERE,
+            shared_keys.NAME_THERE,
             "Project in which VMs are launched.",
             reason="Servers, quotas and networks belong to one.",
         ),
@@ -174,7 +117,7 @@ class OpenStackCloudSettings(CallSettings):
     project_domain_id: str = field(
         default="default",
         metadata=about(
-            NAME_THERE,
+            shared_keys.NAME_THERE,
             "Domain of the project, by its id.",
             reason="A project's name is unique within its domain alone.",
         ),
@@ -182,7 +125,7 @@ class OpenStackCloudSettings(CallSettings):
     user_domain_name: str = field(
         default="Default",
         metadata=about(
-            NAME_THERE,
+            shared_keys.NAME_THERE,
             "Domain of the user, by its name.",
             reason="A user's name is unique within its domain alone.",
         ),
@@ -206,7 +149,7 @@ class OpenStackCloudSettings(CallSettings):
     region: str | None = field(
         default=None,
         metadata=about(
-            NAME_THERE,
+            shared_keys.NAME_THERE,
             "Region of the services. Without it, that of clouds.yaml, else the only one.",
             reason="A catalogue with several regions has every service several times.",
         ),
@@ -214,7 +157,7 @@ class OpenStackCloudSettings(CallSettings):
     networks: tuple[str, ...] = field(
         default=(),
         metadata=about(
-            kinds.Texts(NAME_THERE, NETWORKS_MAX),
+            kinds.Texts(shared_keys.NAME_THERE, NETWORKS_MAX),
             "Networks of VMs for which no group names one, by name or id.",
             reason="Nova chooses when there is one, and refuses when there are several.",
         ),
@@ -222,7 +165,7 @@ class OpenStackCloudSettings(CallSettings):
     zone: str | None = field(
         default=None,
         metadata=about(
-            NAME_THERE,
+            shared_keys.NAME_THERE,
             "Availability zone of VMs for which no group names one.",
             reason="Left to Nova, VMs are spread over zones.",
         ),
@@ -268,7 +211,7 @@ class LibcloudCloudSettings(CallSettings):
     location: str | None = field(
         default=None,
         metadata=about(
-            NAME_THERE,
+            shared_keys.NAME_THERE,
             "Region, zone or data centre of the VMs.",
             reason="Most providers have no default, and an image or a size belongs to one place.",
         ),
@@ -276,7 +219,7 @@ class LibcloudCloudSettings(CallSettings):
     network: str | None = field(
         default=None,
         metadata=about(
-            NAME_THERE,
+            shared_keys.NAME_THERE,
             "Network of the VMs, where the provider wants one.",
             reason="Azure does; GCE and CloudStack have a default.",
         ),

@@ -8,8 +8,9 @@ import pytest
 
 from phantom_gateway.clouds import build_clouds
 from phantom_gateway.config import load
-from phantom_gateway.config.cloud_kinds import KIND
+from phantom_gateway.config.cloud_kinds import DIALECTS
 from phantom_gateway.config.kinds import Choice
+from phantom_gateway.config.shared_keys import KIND
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs" / "clouds").glob("*.md"))
@@ -75,3 +76,18 @@ def test_every_kind_has_a_page_with_something_to_copy() -> None:
         assert [re.findall(r"`(\w+)`.*\((.*)\)", line)[0] for line in lines] == [
             (kind, f"{place}{kind}.md") for kind in choice.options
         ]
+
+
+def test_the_page_of_ec2_says_what_dialects_preset() -> None:
+    """Who is tagged when, whose tokens and whose filters are relied on: as the configuration has it."""
+    lines = (ROOT / "docs/clouds/ec2.md").read_text().splitlines()
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    names = next(row[1:] for row in table if row[0] == "" and row[1] == "generic")
+    rows = {row[0]: dict(zip(names, row[1:], strict=False)) for row in table}
+
+    assert sorted(names) == sorted(DIALECTS)
+    for name, preset in DIALECTS.items():
+        assert rows["our mark as tags"][name] == f"{'in' if preset['tags'] == 'launch' else 'after'} the launch"
+        assert (rows["sweeps filtered by our tag"][name] == "yes") == preset["filters_trusted"]
+        relied_on = rows["a repeated token launches nothing twice"][name] not in {"no", "not relied on"}
+        assert relied_on == preset["token_is_idempotent"]
