@@ -32,6 +32,9 @@ read_timeout_s = 5
 visible_after_s = 1
 """
 
+LOOK_AGAIN_S = 0.1
+"""Between two looks through the API. At five times as many, half of the processor's time goes into looking."""
+
 OLD_S = 600.0
 """Age of a machine that is adopted: a younger one may be somebody's launch that is not on record yet."""
 
@@ -116,7 +119,7 @@ class Stage:
     def settled_with(self, size: int) -> None:
         """Nothing; the group is there, with what it wants."""
         self.make(size)
-        wait_for(lambda: self._client.settled(self._group), f"{size} machines in service")
+        _look_until(lambda: self._client.settled(self._group), f"{size} machines in service")
 
     def resize(self, size: int) -> None:
         """Nothing; the group wants *size*, or the gateway died over it."""
@@ -148,7 +151,7 @@ class Stage:
         machine = self._world.machines[self._hidden]
         machine.born_at -= OLD_S
         machine.visible_at = math.inf
-        wait_for(lambda: self._hidden not in self._instances(), "the hidden machine to be given up")
+        _look_until(lambda: self._hidden not in self._instances(), "the hidden machine to be given up")
         wait_for(lambda: len(self._plan.fired) > struck, "a launch in its place to be refused")
 
     def show_it(self) -> None:
@@ -195,7 +198,7 @@ class Stage:
         """Nothing; the gateway serves again, and every machine is in its group as if nothing had been."""
         machines = self._alive()
         assert self._gateway.comes_up()
-        wait_for(self._is_as_wanted, f"the group to be as wanted ({self._wanted}) after migrations")
+        _look_until(self._is_as_wanted, f"the group to be as wanted ({self._wanted}) after migrations")
         assert self._alive() == machines
         self._check_tokens()
         self._client.delete(self._group)
@@ -211,7 +214,7 @@ class Stage:
             if self._gateway.comes_up():
                 self._try_again()
         self._arm.unlink(missing_ok=True)
-        wait_for(self._is_as_wanted, f"the group to be as wanted ({self._wanted}) after {self._point}")
+        _look_until(self._is_as_wanted, f"the group to be as wanted ({self._wanted}) after {self._point}")
         assert not self._gateway.is_dead
         self._check_tokens()
         with suppress(Refusal):  # there may be none
@@ -224,7 +227,7 @@ class Stage:
         def is_decided() -> bool:
             return self._gateway.is_dead or (is_over and self._is_as_wanted())
 
-        wait_for(is_decided, f"death number {deaths + 1} at {self._point}")
+        _look_until(is_decided, f"death number {deaths + 1} at {self._point}")
         return self._gateway.is_dead
 
     @property
@@ -287,3 +290,7 @@ class Stage:
         for token, births in self._world.ledger.births_by_token().items():
             asked = max(call.asked for call in self._world.ledger.calls_of("RunInstances") if call.token == token)
             assert births <= asked, f"{token} launched {births} machines where {asked} were asked for"
+
+
+def _look_until(condition: Callable[[], object], what: str) -> None:
+    wait_for(condition, what, poll_s=LOOK_AGAIN_S)
