@@ -41,6 +41,7 @@ RECORD = os.environ.get("PHANTOM_TEST_RECORD")
 
 WAIT_S = 180.0 if REAL else 60.0
 RANKS = "hotel:1,sierra:1,alamo:2,spare:-1"
+CAPPED = ("hotel", "sierra", "alamo")
 DESIRED = 6
 PLACED = {"hotel": 1, "sierra": 1, "alamo": 2, "spare": 2}
 
@@ -314,8 +315,9 @@ async def _settled(stage: Stage, placed: dict[str, int], without: str = "") -> N
     async def holds() -> bool:
         alive = await stage.alive()
         counts = {cloud: len(machine_ids) for cloud, machine_ids in alive.items()}
-        # Never more than the caps, at any moment at which anybody looked.
-        assert all(counts[cloud] <= placed[cloud] + 1 for cloud in placed), counts
+        # Never more than the caps, and never more than desired, at any moment at which anybody looked.
+        assert all(counts[cloud] <= placed[cloud] for cloud in CAPPED), counts
+        assert sum(counts.values()) <= DESIRED, counts
         if counts != placed or any(without in machine_ids for machine_ids in alive.values()):
             return False
         group = (await stage.aws("describe-auto-scaling-groups", show=False))["AutoScalingGroups"][0]
