@@ -56,6 +56,7 @@ class Stage:
         self._hidden = ""
         self._unanswered: Callable[[], object] | None = None
         self._wanted: set[int | None] = set()
+        """Sizes that the group may have in the end; None stands for no group."""
         self._number = 0
         self._of_old_scenes: set[str] = set()
 
@@ -102,7 +103,7 @@ class Stage:
         """
         self._number += 1
         self._of_old_scenes.update(self._servers.call(self._world.ledger.alive))
-        self._group, self._point, self._deaths, self._wanted = f"group-{self._number}", point, deaths, set()
+        self._group, self._point, self._deaths, self._wanted = f"group-{self._number}", point, deaths, {None}
         self._unanswered = None
         self._servers.call(self._plan.clear)
         if armed_at_once:
@@ -250,11 +251,12 @@ class Stage:
         return Client(self._gateway.port, call_id=self._group)
 
     def _try(self, wanted: int | None, call: Callable[[], object]) -> None:
-        """Nothing; *wanted* holds: as the only outcome when the call was answered, else as one that may be."""
+        """Nothing; *wanted* holds: as the only outcome when the call was answered or committed, else as one of two."""
         try:
             call()
         except Lost:
-            self._wanted.add(wanted)
+            is_committed = ":after:" in self._point and self._point[0].isupper()
+            self._wanted = {wanted} if is_committed else self._wanted | {wanted}
             self._unanswered = lambda: self._try(wanted, call)
         else:
             self._wanted = {wanted}
@@ -276,8 +278,7 @@ class Stage:
             return False
         alive = self._alive()
         if group is None:
-            # A group whose making was not answered may have come to nothing.
-            return not alive and (None in self._wanted or self._point.startswith("CreateAutoScalingGroup:before"))
+            return not alive and None in self._wanted
         recorded = sorted(instance_id for instance_id, _, _ in group.instances)
         return group.settled and group.desired in self._wanted and recorded == sorted(alive)
 
