@@ -255,7 +255,11 @@ def theatre(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.mark.parametrize("scene", SCENES, ids=str)
 def test_a_crash_is_survived(theatre: Theatre, scene: Scene) -> None:
-    """However often the gateway is killed, the group ends as it was wanted: no machine too many and none forgotten (F1, F2, F3, F5, F6, F7)."""
+    """
+    However often the gateway is killed, the group ends as it was wanted: no machine too many and none forgotten.
+
+    F1, F2, F3, F5, F6 and F7 of docs/proofs.md.
+    """
     theatre.play(str(scene))
 
 

@@ -189,7 +189,7 @@ def test_anothers_is_the_same_as_missing(office: Office, operation: str, member:
 
 @pytest.mark.parametrize("operation", paged())
 def test_anothers_page_token_is_none(office: Office, operation: str) -> None:
-    """F58, F89: a place in Alice's listing is no place for Bob: her token is answered like one that nobody was given."""
+    """F58, F89: a place in Alice's listing is none for Bob: her token is answered like one that nobody was given."""
     bob = furnish(office)
     token = office.call(operation, MaxRecords=1)["NextToken"]
 
