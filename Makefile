@@ -16,6 +16,9 @@ ITSELF := $(INSTALL) --no-deps --no-build-isolation --editable .
 
 ROOMS := phantom_gateway protocol backends reconciler
 
+# What is imported is compiled once, not again by each of the thousand processes that the tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test failover sim sim-long replay check audit lock format bench manual metrics clients prometheus clean setup-vms test-vms setup-openstack test-openstack
 
