@@ -11,11 +11,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from phantom_gateway.config import Limits
 from phantom_gateway.operations.ceilings import Holdings
 from phantom_gateway.records.ledger import SqlLedger
-from phantom_gateway.records.session import Database
+from phantom_gateway.records.session import Database, RecordsUnavailable
 from protocol.errors import ApiError
 from tests.phantom_gateway.office import NOW, Office
 from tests.support.postgresql import Cluster
@@ -106,3 +107,20 @@ def test_a_ceiling_holds_over_gateways(office: Office, owner: SqlLedger) -> None
 
         assert sum(wanted) <= VMS_MAX, said
         assert said.count(True) == 1
+
+
+async def test_nothing_is_claimed_on_the_word_of_a_server_that_lost_claims(office: Office, owner: SqlLedger) -> None:
+    """F61: the resize survived and its claims did not: launching them anew would make twice as many machines."""
+    resized(office, "one", 2)
+    record = await owner.read(office.uid("one"))
+    assert record is not None
+    group = record.group
+    await owner.claim(group.uid, group.generation, "hotel", [("t-1", 0)], ["because"], 0, NOW)
+    for table in ("instances", "audit"):
+        office.database.write_now(lambda connection, table=table: connection.execute(sa.text(f"delete from {table}")))  # type: ignore[misc]
+
+    with pytest.raises(RecordsUnavailable, match="lost what it had committed"):
+        await owner.claim(group.uid, group.generation, "hotel", [("t-2", 0)], ["because"], 0, NOW)
+    again = await owner.read(group.uid)
+    assert again is not None
+    assert again.instances == ()
