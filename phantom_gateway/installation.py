@@ -26,6 +26,7 @@ from phantom_gateway.records.probes import StoredProbe
 from phantom_gateway.records.session import (
     Connection,
     Database,
+    RecordsDamagedError,
     RecordsUnavailable,
     SchemaUnknownError,
     postgresql_url,
@@ -131,6 +132,12 @@ def open_database(config: Config) -> Database:
     except SchemaUnknownError as error:
         raise InstallationError(
             "The database was changed by a newer version of the gateway; run that version, or restore a backup."
+        ) from error
+    except RecordsDamagedError as error:
+        raise InstallationError(
+            f"The database {config.database_file} is damaged: {error}. Nothing was changed. Keep the file, and put a "
+            "backup in its place: the gateway then starts frozen, and says which machines are not on record. Without a "
+            f"backup, sqlite3's .recover reads what is left."
         ) from error
     except RecordsUnavailable as error:
         raise InstallationError(

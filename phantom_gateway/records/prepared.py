@@ -211,7 +211,8 @@ def driver_of(connection: sa.Connection) -> Any:
 def _name(connection: sa.Connection, error: Exception) -> None:
     """Nothing. Raises what SQLAlchemy would call *error*, where it is one of the driver's that others know by that."""
     driver = connection.dialect.loaded_dbapi
-    if isinstance(error, driver.OperationalError):
+    # SQLite says of a damaged file that it is a DatabaseError, and nothing more.
+    if isinstance(error, driver.OperationalError) or type(error) is driver.DatabaseError:
         raise sa.exc.OperationalError(None, None, error) from error
     if isinstance(error, driver.IntegrityError):
         raise sa.exc.IntegrityError(None, None, error) from error

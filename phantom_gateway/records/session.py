@@ -20,12 +20,13 @@ import sqlalchemy as sa
 from phantom_gateway.records import migrations, postgresql, sqlite
 from phantom_gateway.records.postgresql import Pool
 from phantom_gateway.records.sqlite import LOCK_S_MAX, Link, Locked, Waiting
-from phantom_gateway.records.unavailable import RecordsUnavailable, SchemaUnknownError
+from phantom_gateway.records.unavailable import RecordsDamagedError, RecordsUnavailable, SchemaUnknownError
 
 __all__ = [
     "Connection",
     "Database",
     "Job",
+    "RecordsDamagedError",
     "RecordsUnavailable",
     "SchemaUnknownError",
     "postgresql_url",
@@ -110,11 +111,12 @@ class Database:
         """
         Nothing; the schema is the newest. Runs before anything else uses the database.
 
-        Raises SchemaUnknownError, and RecordsUnavailable where the database is a server's.
+        Raises SchemaUnknownError, RecordsDamagedError where it is a file, and RecordsUnavailable.
         """
         if self._pool is not None:
             self._pool.run_now(migrations.upgrade, writes=True)
             return
+        sqlite.check(self._engine)
         with self._engine.connect() as connection:
             migrations.upgrade(connection)
             connection.commit()

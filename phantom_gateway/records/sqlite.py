@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 import sqlalchemy as sa
 
 from phantom_gateway.records.prepared import driver_of
-from phantom_gateway.records.unavailable import RecordsUnavailable
+from phantom_gateway.records.unavailable import RecordsDamagedError, RecordsUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,10 @@ CONNECTIONS = 4
 
 BY_HAND = "by_hand"
 """The execution option of connections whose transactions are not begun by SQLAlchemy."""
+
+
+CHECKED_BYTES_MAX = 256 * 2**20
+"""Of a file that is read through at the start, in half a second. Larger ones are taken as they are, and start fast."""
 
 
 class Locked(Exception):  # noqa: N818 - sends jobs another way, is not an error of its own
@@ -150,7 +154,42 @@ def engine_for(url: str) -> sa.Engine:
     engine = sa.create_engine(url, poolclass=sa.QueuePool, pool_size=CONNECTIONS)
     sa.event.listen(engine, "connect", _prepare)
     sa.event.listen(engine, "begin", _begin)
+    sa.event.listen(engine, "handle_error", _tell_damage)
     return engine
+
+
+def check(engine: sa.Engine) -> None:
+    """Nothing, when the file makes sense. Raises RecordsDamagedError."""
+    try:
+        with engine.connect() as connection:
+            driver = driver_of(connection)
+            (pages,), (page_size,) = (
+                driver.execute(f"PRAGMA {each}").fetchone() for each in ("page_count", "page_size")
+            )
+            if pages * page_size <= CHECKED_BYTES_MAX:
+                ((found,),) = driver.execute("PRAGMA quick_check(1)").fetchall()
+                if found != "ok":
+                    raise RecordsDamagedError(found.partition("\n")[2] or found)
+    except sqlite3.DatabaseError as error:
+        raise _damage_in(error) from error
+    except sa.exc.DatabaseError as error:
+        raise _damage_in(error.orig) from error
+
+
+def is_damage(error: BaseException | None) -> bool:
+    """True for what SQLite says of a file that makes no sense: alone among its errors, that has no kind of its own."""
+    return type(error) is sqlite3.DatabaseError
+
+
+def _damage_in(error: BaseException | None) -> Exception:
+    return RecordsDamagedError(str(error)) if is_damage(error) else RecordsUnavailable(str(error))
+
+
+def _tell_damage(context: sa.engine.ExceptionContext) -> None:
+    """Nothing. Raises OperationalError: in the midst of work, damage is a trouble of the database, not of the job."""
+    error = context.original_exception
+    if is_damage(error):
+        raise sa.exc.OperationalError(None, None, error) from error
 
 
 def _run_apart(waiting: Waiting[Any], connection: sa.Connection, driver: sqlite3.Connection) -> None:

@@ -11,3 +11,7 @@ class RecordsUnavailable(Exception):  # noqa: N818 - it names a condition of the
 
 class SchemaUnknownError(Exception):
     """A newer version has changed the database's schema to one that this version does not know."""
+
+
+class RecordsDamagedError(Exception):
+    """The file is no database, or parts of it make no sense. Nothing was changed."""
