@@ -91,7 +91,14 @@ class Births:
 def _has_come(record: GroupRecord, limit: datetime) -> bool:
     """True when nothing in *record* is later than *limit*."""
     group = record.group
-    times = [group.failing_since, group.last_scaled_at, *(crash.last_at for crash in group.crashes.values())]
     for i in record.instances:
-        times += (i.claimed_at, i.bound_at, i.in_service_at, i.terminate_sent_at)
+        sent_at, serving_at, bound_at = i.terminate_sent_at, i.in_service_at, i.bound_at
+        if (
+            i.claimed_at > limit
+            or (bound_at is not None and bound_at > limit)
+            or (serving_at is not None and serving_at > limit)
+            or (sent_at is not None and sent_at > limit)
+        ):
+            return False
+    times = (group.failing_since, group.last_scaled_at, *(crash.last_at for crash in group.crashes.values()))
     return all(time is None or time <= limit for time in times)
