@@ -32,6 +32,9 @@ DONE = "done"
 LAUNCH = "launch"
 """What the gateway does when it claims instances; such entries name the tokens."""
 
+TOKENS_IN_ENTRY_MAX = 12
+"""A token has at most 64 characters, which is what clouds take: more of them would be cut off at the text's limit."""
+
 SEARCHED_AT_ONCE = 1_000
 """Launches in one look through the audit: some 2 ms. Higher: more of them are read than were needed."""
 
@@ -134,10 +137,16 @@ def add(connection: sa.Connection, entry: Entry) -> None:
     connection.info.setdefault(HEADS, {})[chain] = number + 1
 
 
-def launch(at: datetime, group: str, cloud: str, tokens: Collection[str], count: int, because: str) -> Entry:
-    """That *count* instances of *group* were claimed on *cloud*: written with them, before any cloud is called."""
-    detail = f"cloud={cloud} count={count} tokens={','.join(tokens)} {because}"
-    return Entry(at, GATEWAY, LAUNCH, group, detail=detail)
+def launches(at: datetime, group: str, cloud: str, tokens: Sequence[str], count: int, because: str) -> Iterator[Entry]:
+    """
+    That *count* instances of *group* were claimed on *cloud*: written with the claims, before any cloud is called.
+
+    One entry, or several where there are many *tokens*, for each of them has to be found again by :func:`launched`.
+    """
+    for first in range(0, len(tokens), TOKENS_IN_ENTRY_MAX):
+        some = ",".join(tokens[first : first + TOKENS_IN_ENTRY_MAX])
+        which = "also of these" if first else f"count={count}"
+        yield Entry(at, GATEWAY, LAUNCH, group, detail=f"cloud={cloud} {which} tokens={some} {because}")
 
 
 def launched(connection: sa.Connection, tokens: Collection[str]) -> set[str]:

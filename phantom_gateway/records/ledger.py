@@ -138,7 +138,8 @@ class SqlLedger:
             names = list(dict.fromkeys(token for token, _ in tokens))
             self.vet(connection, cloud, (), names)
             because = causes[0] if causes else ""
-            audit.add(connection, audit.launch(now, group.name, cloud, names, len(tokens), because))
+            for entry in audit.launches(now, group.name, cloud, names, len(tokens), because):
+                audit.add(connection, entry)
             rows = instances.of_tokens(connection, {token for token, _ in tokens})
             events.add(connection, group.id, told + [events.instance(row) for row in rows], now)
             return [ledger_instances.of_row(row) for row in rows]

@@ -121,6 +121,24 @@ def test_long_texts_are_cut_and_still_whole(database: Database) -> None:
     assert (len(row.entry.target), len(row.entry.detail), verdict.breaks) == (1_000, 1_000, ())
 
 
+def claim(database: Database, tokens: list[str], because: str) -> None:
+    """Nothing; it is on record that these were claimed, with one for each instance."""
+
+    def job(connection: sa.Connection) -> None:
+        for entry in audit.launches(NOW, "web", "hotel", tokens, len(tokens), because):
+            audit.add(connection, entry)
+
+    database.write_now(job)
+
+
+def test_every_token_of_a_large_claim_is_known(database: Database) -> None:
+    """A thousand instances may be claimed at once, and clouds without batches have a token for each."""
+    tokens = [f"{number:04}".rjust(64, "t") for number in range(1_000)]
+    claim(database, tokens, "because " + "b" * 1_000)
+
+    assert database.read_now(lambda connection: audit.launched(connection, tokens)) == set(tokens)
+
+
 def test_what_was_launched_is_known_by_its_token(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long ago, and however many of a claim; nothing else that is on record counts."""
     statement = audit._LAUNCHES.statement
@@ -129,8 +147,7 @@ def test_what_was_launched_is_known_by_its_token(database: Database, monkeypatch
     monkeypatch.setattr(audit, "SEARCHED_AT_ONCE", 2)
     for number in range(7):
         tokens = [f"t-{number}-a", f"t-{number}-b"]
-        entry = audit.launch(NOW, "web", "hotel", tokens, 2, "because tokens=t-9-a is what a user may write")
-        database.write_now(lambda connection, entry=entry: audit.add(connection, entry))  # type: ignore[misc]
+        claim(database, tokens, "because tokens=t-9-a is what a user may write")
     forged = audit.Entry(NOW, "alice", audit.LAUNCH, "web", detail="cloud=hotel count=1 tokens=t-8-a x")
     database.write_now(lambda connection: audit.add(connection, forged))
     asked = {"t-0-a", "t-3-b", "t-6-a", "t-8-a", "t-9-a"}
