@@ -36,6 +36,11 @@ launch_batch_max = 2
 """
 
 
+def cloud_at(url: str) -> str:
+    """The section of a configuration that names the cloud at *url*."""
+    return CLOUD.format(url=url, secret=SECRET_ACCESS_KEY)
+
+
 class Replica(Gateway):
     """A gateway on a PostgreSQL database. *port_of_database* may be a pooler's."""
 
@@ -51,7 +56,7 @@ class Replica(Gateway):
         url = cluster.url(database, port=port_of_database, with_password=False)
         top = f'[database]\nurl = "{url}"\npassword = {{ env = "DATABASE_PASSWORD" }}\n'
         super().__init__(directory, top=top, clouds=())
-        self._cloud = CLOUD.format(url=cloud_url, secret=SECRET_ACCESS_KEY) if cloud_url else ""
+        self._cloud = cloud_at(cloud_url) if cloud_url else ""
 
     def serves(self) -> bool:
         """Whether its process is there."""

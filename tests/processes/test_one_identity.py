@@ -16,7 +16,7 @@ import pytest
 from phantom_gateway.keyring import new_key
 from tests.fake_ec2.serving import LoopThread
 from tests.processes.calls import Client
-from tests.processes.sharing import CLOUD, IMAGE, Books, Replica
+from tests.processes.sharing import IMAGE, Books, Replica, cloud_at
 from tests.processes.test_command_line import run
 from tests.support.gateway import Gateway
 from tests.support.postgresql import PASSWORD, Cluster
@@ -40,7 +40,7 @@ def books() -> Iterator[Books]:
 
 def gateway_on(books: Books, directory: Path) -> Gateway:
     """A gateway with records of its own."""
-    return Gateway(directory, clouds=(), sections=CLOUD.format(url=books.url))
+    return Gateway(directory, clouds=(), sections=cloud_at(books.url))
 
 
 @pytest.fixture
