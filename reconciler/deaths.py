@@ -100,6 +100,8 @@ def _frozen(draft: Draft, dead: Iterable[tuple[Instance, health.Dead]]) -> set[i
     for instance, verdict in dead:
         if _is_doubtful(draft, instance, verdict):
             doubted[instance.cloud].append(instance)
+    if not doubted:
+        return set()
     bound = Counter(i.cloud for i in draft.view.instances if i.state.counts and i.state is not InstanceState.CLAIMED)
     frozen: set[int] = set()
     for cloud, instances in doubted.items():

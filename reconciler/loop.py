@@ -503,4 +503,4 @@ def _is_handed_over(error: BaseException) -> bool:
 
 
 def _on(cloud: str, places: frozenset[Place]) -> frozenset[str]:
-    return frozenset(machine_id for name, machine_id in places if name == cloud)
+    return frozenset(machine_id for name, machine_id in places if name == cloud) if places else frozenset()

@@ -23,6 +23,9 @@ HOME = Path(__file__).parents[2]
 SEEDS = 120
 """Universes that a mistake may survive before it counts as not caught."""
 
+HOURS = 1.4
+"""Of trouble in each. Some mistakes show late."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
@@ -85,7 +88,7 @@ def catch(mutant: Mutant) -> tuple[int, str] | None:
     from tests.sim import playing
 
     for seed in range(mutant.first, mutant.first + SEEDS):
-        ending = playing.ending_of(seed)
+        ending = playing.ending_of(seed, HOURS)
         if ending.complaints:
             return seed, ending.complaints[0]
     return None

@@ -11,11 +11,11 @@ import pytest
 
 from tests.sim.mutants import told
 
-UNIVERSES = 1_500
+UNIVERSES = 2_000
 BATCH = 250
 """Universes to a test: several tests may be played beside each other."""
 GROUP_HOURS_MIN = 10
-"""To a universe. With the number of universes it is what fits in some six minutes of a processor that is not shared."""
+"""To a universe, on the average of a batch."""
 
 
 @pytest.mark.timeout(1_200)
