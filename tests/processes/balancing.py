@@ -155,7 +155,7 @@ def pooler(cluster: Cluster, directory: Path) -> Iterator[int]:
     for path in (home, *home.iterdir()):
         lend(path)
     for parent in directory.parents[: len(directory.parents) - 1]:
-        if parent.name.startswith("pytest-"):
+        if parent.name.startswith(("pytest-", "popen-")):  # the second is a worker's
             parent.chmod(0o755)
     directory.chmod(0o755)
     with (home / "log").open("wb") as log:

@@ -5,11 +5,10 @@ Owns: real processes under pressure. Does not own: floods of bytes (``test_malfo
 """
 
 import http.client
-import resource
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,18 +23,8 @@ from tests.support.waiting import wait_for
 pytestmark = pytest.mark.processes
 
 FILES = 256
+FEW_FILES = "tests.processes.scripts.few_files"
 FLOOD = 400
-
-
-@contextmanager
-def few_files() -> Iterator[None]:
-    """A process that is started inside may open so few files."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize(
@@ -49,9 +38,8 @@ def test_clients_leave_files_for_the_rest(files: int, connections: int) -> None:
 
 def test_a_flood_of_connections_takes_no_file_that_the_gateway_needs(tmp_path: Path) -> None:
     """F69: with 256 files and 400 connections it refuses some, answers others, launches, and lives."""
-    gateway = Gateway(tmp_path, clouds=("hotel",))
-    with few_files():
-        gateway.start()
+    gateway = Gateway(tmp_path, clouds=("hotel",), module=(FEW_FILES, str(FILES), "serve", "--config"))
+    gateway.start()
     flood: list[socket.socket] = []
     try:
         client = Client(gateway.port)

@@ -101,6 +101,10 @@ CASES: dict[str, tuple[Callable[[], GroupView], str]] = {
         lambda: view(1, [claim(1)], accounts={"hotel": account(hold=held())}),
         "is repeated after the back-off",
     ),
+    "machines that were never launched here": (
+        lambda: view(1, [instance(1)], accounts={"hotel": account(running(1, 7), spared=frozenset({"m-7"}))}),
+        "was never launched",
+    ),
     "unknown machines": (
         lambda: view(1, [instance(1)], accounts={"hotel": account(running(1, 7, 8, 9))}),
         "left alone",

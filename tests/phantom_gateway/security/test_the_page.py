@@ -19,7 +19,7 @@ NUMBERS = re.compile(r"\bF(\d+)(?: to F(\d+))?\b")
 def numbers_in(text: str) -> set[int]:
     """The numbers of this page that *text* begins with, before its colon."""
     head = text.strip().partition(":")[0]
-    if not re.fullmatch(r"(F\d+|to| )+", head):
+    if not re.fullmatch(r"(F\d+|to|,| )+", head):
         return set()
     found = {n for low, high in NUMBERS.findall(head) for n in range(int(low), int(high or low) + 1)}
     return {number for number in found if FIRST <= number <= LAST}
