@@ -106,7 +106,8 @@ class Lookout:
         tokens = {_token(mark) for mark in marks}
         self._ours &= tokens
         self._strange &= tokens
-        fresh = [mark for mark in marks if _token(mark) not in self._ours | self._strange]
+        judged = self._ours | self._strange
+        fresh = [mark for mark in marks if _token(mark) not in judged]
         if not fresh or not await self._database.read(partial(self._has_strangers, marks=fresh)):
             return False
         return await self._database.write(partial(self._judge, marks=marks))
