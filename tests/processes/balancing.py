@@ -6,6 +6,7 @@ Owns: these, as small as a test needs them. Does not own: the servers.
 
 import asyncio
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,13 +19,11 @@ from tests.support.postgresql import OWNER, PASSWORD, Cluster, free_port, lend, 
 from tests.support.waiting import wait_for
 
 
-class Balancer:
-    """Hands each new connection to the next of *ports* that accepts it. A context."""
+class Relay(ABC):
+    """A port that clients connect to; where each connection leads, others say. A context."""
 
-    def __init__(self, ports: Sequence[int]) -> None:
+    def __init__(self) -> None:
         self.port = 0
-        self._ports = list(ports)
-        self._turn = 0
         self._thread = LoopThread()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -37,6 +36,10 @@ class Balancer:
     def __exit__(self, *_: object) -> None:
         self._thread.run(self._stop())
         self._thread.__exit__()
+
+    @abstractmethod
+    async def lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Nothing, once one connection is over."""
 
     async def _start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -54,6 +57,19 @@ class Balancer:
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        await self.lead(reader, writer)
+
+
+class Balancer(Relay):
+    """Hands each new connection to the next of *ports* that accepts it."""
+
+    def __init__(self, ports: Sequence[int]) -> None:
+        super().__init__()
+        self._ports = list(ports)
+        self._turn = 0
+
+    async def lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """See the relay."""
         for _ in self._ports:
             self._turn += 1
             try:
@@ -65,25 +81,14 @@ class Balancer:
         writer.close()
 
 
-class Line:
-    """The way to one server's *port*. While it is *cut*, nothing goes either way, and nobody is told. A context."""
+class Line(Relay):
+    """The way to one server's *port*. While it is *cut*, nothing goes either way, and nobody is told."""
 
     def __init__(self, port: int) -> None:
-        self.port = 0
+        super().__init__()
         self._to = port
-        self._thread = LoopThread()
         self._open = asyncio.Event()
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def __enter__(self) -> Self:
-        self._thread.__enter__()
-        self._thread.run(self._start())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.run(self._stop())
-        self._thread.__exit__()
+        self._open.set()
 
     def cut(self) -> None:
         """Nothing; packets are lost from now on, as by a firewall that drops them."""
@@ -93,48 +98,27 @@ class Line:
         """Nothing; what was on its way arrives."""
         self._thread.call(self._open.set)
 
-    async def _start(self) -> None:
-        self._open.set()
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def _stop(self) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """See the relay."""
         await self._open.wait()
         there = await asyncio.open_connection("127.0.0.1", self._to)
-        await asyncio.gather(self._carried(reader, there[1]), self._carried(there[0], writer))
-
-    async def _carried(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while chunk := await reader.read(65_536):
-                await self._open.wait()
-                writer.write(chunk)
-                await writer.drain()
-        except ConnectionError:
-            pass  # one side is gone: so is the other, in a moment
-        finally:
-            await self._open.wait()
-            writer.close()
+        await asyncio.gather(_copied(reader, there[1], self._open), _copied(there[0], writer, self._open))
 
 
-async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copied(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_open: asyncio.Event | None = None
+) -> None:
     try:
         while chunk := await reader.read(65_536):
+            if is_open is not None:
+                await is_open.wait()
             writer.write(chunk)
             await writer.drain()
     except ConnectionError:
         pass  # one side is gone: so is the other, in a moment
     finally:
+        if is_open is not None:
+            await is_open.wait()
         writer.close()
 
 
