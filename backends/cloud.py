@@ -31,6 +31,10 @@ class MachineState(StrEnum):
     UNKNOWN = "unknown"
 
 
+OVER = frozenset({MachineState.TERMINATED, MachineState.SHUTTING_DOWN})
+"""The states from which no machine comes back."""
+
+
 @dataclass(frozen=True, slots=True)
 class BlockDevice:
     """One disk of a machine, as a launch configuration maps it. None leaves the choice to the image or the cloud."""

@@ -66,6 +66,9 @@ POSSIBLE: dict[Verb, frozenset[Fault]] = {
 }
 """Which faults each verb can suffer."""
 
+_IN_ORDER = {verb: tuple(fault for fault in Fault if fault in possible) for verb, possible in POSSIBLE.items()}
+"""Of the definition, not of a set, whose order changes from run to run."""
+
 
 @dataclass(slots=True)
 class Faults:
@@ -101,9 +104,8 @@ class Faults:
             return Fault.UNREACHABLE
         if self._script[verb]:
             return self._script[verb].popleft()
-        # In the order of the definition, not of a set, whose order changes from run to run.
-        for fault in Fault:
-            probability = self.chances.get((verb, fault), 0.0) if fault in POSSIBLE[verb] else 0.0
+        for fault in _IN_ORDER[verb] if self.chances else ():
+            probability = self.chances.get((verb, fault), 0.0)
             if probability and chance.random() < probability:
                 return fault
         return None

@@ -7,7 +7,7 @@ Owns: the three answers and the rules between them. Does not own: what is done a
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from backends.cloud import Machine, MachineState
+from backends.cloud import OVER, Machine, MachineState
 from reconciler import causes
 from reconciler.model import Absence, AccountView, Instance
 
@@ -21,8 +21,6 @@ Shorter: such a lag costs machines. Longer: gaps last longer.
 INQUIRY_S_MIN = 5.0
 INQUIRY_S_MAX = 60.0
 """Between two inquiries for the same machine, doubling. Shorter: more calls. Longer: a death is believed later."""
-
-_OVER = frozenset({MachineState.TERMINATED, MachineState.SHUTTING_DOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +81,9 @@ def judge(instance: Instance, account: AccountView | None, machine: Machine | No
 
     A deadline that passed is compared with *now*, absence with the start of the sweep.
     """
-    blind = blindness(instance.cloud, account)
-    if blind is not None or account is None or account.swept_at is None:
-        return Unknown(blind or "")
-    if machine is not None and machine.state in _OVER:
+    if account is None or account.blind is not None or account.swept_at is None:
+        return Unknown(blindness(instance.cloud, account) or "")
+    if machine is not None and machine.state in OVER:
         why = machine.state_reason or f"{instance.cloud} shows it {machine.state}"
         return Dead(why, said_by_cloud=True, cause=causes.gone(now))
     if not instance.healthy:

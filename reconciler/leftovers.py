@@ -10,7 +10,7 @@ may belong to somebody else, a newer copy of the records or another gateway with
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from backends.cloud import Machine, MachineState
+from backends.cloud import OVER, Machine
 
 LEFTOVER_AGE_S = 60.0
 """Lower: a group that is being removed just now is swept in two places at once. Higher: leaks cost money longer."""
@@ -20,8 +20,6 @@ LOOK_AGAIN_S = 30.0
 
 LATE_LAUNCH_S = 180.0
 """A launch may bring machines so long after its group was removed: longer than any call, and a listing's lag."""
-
-_OVER = (MachineState.TERMINATED, MachineState.SHUTTING_DOWN)
 
 
 def reapable(
@@ -45,6 +43,6 @@ def reapable(
         old = now - machine.launched_at > timedelta(seconds=LEFTOVER_AGE_S)
         ours = removed_at is not None and machine.launched_at <= removed_at + timedelta(seconds=LATE_LAUNCH_S)
         given_up = machine.machine_id in condemned
-        if complete and seen_twice and old and machine.state not in _OVER and (ours or given_up):
+        if complete and seen_twice and old and machine.state not in OVER and (ours or given_up):
             found.append(machine.machine_id)
     return found

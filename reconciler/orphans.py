@@ -10,11 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from backends.cloud import Machine, MachineState
+from backends.cloud import OVER, Machine
 
 log = logging.getLogger(__name__)
-
-_OVER = (MachineState.TERMINATED, MachineState.SHUTTING_DOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class Orphans:
     def note(self, uid: str, shown: Mapping[str, Sequence[Machine]]) -> None:
         """Nothing; *shown* are the machines of *uid* by account key, and the ledger knows no such group."""
         known = {(key, m.machine_id) for key, machines in self._by_uid.get(uid, {}).items() for m in machines}
-        living = {key: tuple(m for m in machines if m.state not in _OVER) for key, machines in shown.items()}
+        living = {key: tuple(m for m in machines if m.state not in OVER) for key, machines in shown.items()}
         self._by_uid.pop(uid, None)
         if not any(living.values()):
             self.forget(uid)

@@ -10,7 +10,7 @@ import heapq
 import types
 from asyncio import events
 from collections.abc import Callable, Coroutine, Generator
-from contextvars import Context
+from contextvars import Context, copy_context
 from datetime import UTC, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
@@ -18,6 +18,46 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 EPOCH = datetime(2013, 8, 19, 20, 0, tzinfo=UTC)
+
+
+class _Call:
+    """Something to be run: what of :class:`asyncio.Handle` is used without debugging."""
+
+    __slots__ = ("args", "callback", "context", "is_cancelled")
+
+    _source_traceback = None
+    """The base classes ask for it."""
+
+    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None) -> None:
+        self.callback = callback
+        self.args = args
+        self.context = copy_context() if context is None else context
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        """See the handle."""
+        self.is_cancelled = True
+        self.callback, self.args = bool, ()  # whatever they hold is let go
+
+    def cancelled(self) -> bool:
+        """See the handle."""
+        return self.is_cancelled
+
+
+class _Timer(_Call):
+    """The same, at a time."""
+
+    __slots__ = ("_when_s",)
+
+    def __init__(
+        self, when_s: float, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
+    ) -> None:
+        super().__init__(callback, args, context)
+        self._when_s = when_s
+
+    def when(self) -> float:
+        """See the handle."""
+        return self._when_s
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
@@ -32,9 +72,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         super().__init__()
         self._now_s = 0.0
         self._calendar = EPOCH
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._timers: list[tuple[float, int, _Timer]] = []
         self._timers_made = 0
-        self.get_debug = bool  # type: ignore[method-assign]  # False, and the handles ask for it by the million
 
     def time(self) -> float:
         """Seconds since the loop was made, all of them imaginary."""
@@ -51,17 +90,23 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def call_soon(  # type: ignore[override]  # the base class's is generic over its arguments
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> asyncio.Handle:
+    ) -> _Call:
         """See the base class."""
-        handle = events.Handle(callback, args, self, context)
-        self._ready.append(handle)  # type: ignore[attr-defined]
-        return handle
+        call = _Call(callback, args, context)
+        self._ready.append(call)  # type: ignore[attr-defined]
+        return call
+
+    def call_later(  # type: ignore[override]  # as above
+        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> _Timer:
+        """See the base class."""
+        return self.call_at(self._now_s + delay, callback, *args, context=context)
 
     def call_at(  # type: ignore[override]  # as above
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> asyncio.TimerHandle:
+    ) -> _Timer:
         """See the base class; timers of the same time keep the order in which they were set."""
-        timer = events.TimerHandle(when, callback, args, self, context)
+        timer = _Timer(when, callback, args, context)
         self._timers_made += 1
         heapq.heappush(self._timers, (when, self._timers_made, timer))
         return timer
@@ -69,7 +114,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def _run_once(self) -> None:
         """Everything that is ready, and what that makes ready, until the loop is stopped or time has to pass."""
         ready, timers = self._ready, self._timers  # type: ignore[attr-defined]
-        while timers and timers[0][2]._cancelled:
+        while timers and timers[0][2].is_cancelled:
             heapq.heappop(timers)
         if not ready:
             if not timers:
@@ -80,15 +125,15 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         while timers and timers[0][0] <= self._now_s:
             ready.append(heapq.heappop(timers)[2])
         while ready and not self._stopping:  # type: ignore[attr-defined]
-            handle = ready.popleft()
-            if handle._cancelled:
+            call = ready.popleft()
+            if call.is_cancelled:
                 continue
             try:
-                handle._context.run(handle._callback, *handle._args)
+                call.context.run(call.callback, *call.args)
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as error:  # noqa: BLE001 - whatever a callback raises, as in the base class
-                self.call_exception_handler({"message": "a callback raised", "exception": error, "handle": handle})
+                self.call_exception_handler({"message": "a callback raised", "exception": error})
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
@@ -97,11 +142,16 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         return runner.run(main)
 
 
-def now() -> datetime:
-    """The calendar time of the running loop."""
+def calendar() -> Callable[[], datetime]:
+    """What tells the calendar time of the running loop, from now on."""
     loop = events.get_running_loop()
     assert isinstance(loop, VirtualTimeLoop), "this time is that of imaginary loops"
-    return loop.calendar()
+    return loop.calendar
+
+
+def now() -> datetime:
+    """The calendar time of the running loop."""
+    return calendar()()
 
 
 @types.coroutine

@@ -7,7 +7,6 @@ caller has given up or is gone.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from random import Random
@@ -118,7 +117,8 @@ class Line:
     async def sweep(self) -> Sweep:
         """See the contract."""
         started_at = self._clock()
-        return replace(await self._sent(self.cloud.sweep()), started_at=started_at)
+        seen = await self._asked(self.cloud.sweep())
+        return Sweep(seen.machines, complete=seen.complete, started_at=started_at)
 
     async def launch(self, spec: LaunchSpec, count: int, token: str, mark: Mark) -> list[Machine]:
         """See the contract."""
@@ -135,11 +135,11 @@ class Line:
 
     async def inquire(self, machine_ids: Sequence[str]) -> Inquiry:
         """See the contract."""
-        return await self._sent(self.cloud.inquire(machine_ids))
+        return await self._asked(self.cloud.inquire(machine_ids))
 
     async def probe(self) -> Probe:
         """See the contract."""
-        return await self._sent(self.cloud.probe())
+        return await self._asked(self.cloud.probe())
 
     async def wait_for_change(self) -> None:
         """See the contract."""
@@ -149,20 +149,40 @@ class Line:
     async def close(self) -> None:
         """See the contract."""
 
+    async def _asked(self, question: Coroutine[Any, Any, T]) -> T:
+        """The answer to what has no effect, and need not go on when nobody waits for it any more."""
+        try:
+            await self._gate.passes()
+        except BaseException:
+            question.close()
+            raise
+        answer = await question
+        self._gate.reaches()
+        return answer
+
     async def _sent(self, call: Coroutine[Any, Any, T]) -> T:
         try:
             await self._gate.passes()
         except BaseException:
             call.close()
             raise
-        running = asyncio.ensure_future(call)
-        running.add_done_callback(_heard)
-        answer = await asyncio.shield(running)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        loop.create_task(call).add_done_callback(partial(_tell, answer))
+        said = await answer
         self._gate.reaches()
-        return answer
+        return said
 
 
-def _heard(done: "asyncio.Future[Any]") -> None:
-    """Nothing; an answer that nobody waits for any more is no error."""
-    if not done.cancelled():
-        done.exception()
+def _tell(waiting: "asyncio.Future[T]", done: "asyncio.Task[T]") -> None:
+    """Nothing; whoever still waits hears the answer, and one that nobody waits for any more is no error."""
+    if done.cancelled():
+        waiting.cancel()
+        return
+    error = done.exception()
+    if waiting.done():
+        return
+    if error is None:
+        waiting.set_result(done.result())
+    else:
+        waiting.set_exception(error)

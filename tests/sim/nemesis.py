@@ -12,7 +12,6 @@ from backends.cloud import LaunchSpec, MachineState, Mark
 from backends.sim import Life as Machine
 from backends.sim_faults import POSSIBLE, Fault, Verb
 from reconciler.model import InstanceState, Process
-from tests.reconciler import virtual_time
 from tests.sim.clouds import JudgedCloud
 from tests.sim.universe import DESIRED_MAX, GATEWAY_ID, Universe
 
@@ -110,7 +109,7 @@ class Nemesis:
             await self._universe.ledger.resume(uid, process)
             self._universe.tell(f"user: {uid} resumes {process}")
         else:
-            await self._universe.ledger.suspend(uid, process, "a user wanted it", virtual_time.now())
+            await self._universe.ledger.suspend(uid, process, "a user wanted it", self._universe.now())
             self._universe.tell(f"user: {uid} suspends {process}")
         self._universe.wake(uid)
 

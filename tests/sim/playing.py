@@ -151,7 +151,9 @@ def ending_of(seed: int, hours: float = HOURS, *, keeps_story: bool = False) -> 
     """As :func:`play`, from outside any event loop."""
     logging.getLogger("reconciler").setLevel(logging.ERROR)  # faults by the thousand, told in the story
     logging.lastResort = None
-    logging._srcfile = None  # where it was logged, nobody here asks
+    # Where it was logged, and by whom, nobody here asks.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     return virtual_time.run(play(seed, hours, keeps_story=keeps_story))
 
 

@@ -44,6 +44,8 @@ class Universe:
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
+        self.now = virtual_time.calendar()
+        """The time, which nobody can set."""
         self.ledger = MemoryLedger(step=_at_once)
         self.judge = Judge(GATEWAY_ID, self.ledger)
         self.wrongs: list[str] = []
@@ -63,12 +65,13 @@ class Universe:
 
     def clock(self) -> datetime:
         """The gateway's wall clock, which anybody may set."""
-        return self.clock_stands_at or virtual_time.now() + timedelta(seconds=self.clock_error_s)
+        now = self.clock_stands_at or self.now()
+        return now if self.clock_stands_at or not self.clock_error_s else now + timedelta(seconds=self.clock_error_s)
 
     def tell(self, line: str) -> None:
         """Nothing; *line* is part of the story."""
         if len(self.story) < STORY_LINES_MAX:
-            self.story.append(f"{(virtual_time.now() - virtual_time.EPOCH).total_seconds():9.1f} s  {line}")
+            self.story.append(f"{(self.now() - virtual_time.EPOCH).total_seconds():9.1f} s  {line}")
 
     def judged(self, look: Callable[[], None]) -> None:
         """Nothing; what the judge says is kept, because the gateway would take it for a fault of its surroundings."""
@@ -84,7 +87,7 @@ class Universe:
         """The uid of a new group."""
         uid = f"g-{next(self.uids)}"
         desired = self.random.randrange(DESIRED_MAX + 1)
-        self.judge.wishes[uid] = Wish([(virtual_time.now(), desired)])
+        self.judge.wishes[uid] = Wish([(self.now(), desired)])
         self.ledger.put_group(uid, f"name-{uid}", 0, 100, desired, self._ranks())
         fail_back = self.random.choice(list(FailBack))
         self.ledger.change_group(uid, fail_back=fail_back)
@@ -95,21 +98,21 @@ class Universe:
 
     async def want(self, uid: str, desired: int) -> None:
         """Nothing; as SetDesiredCapacity does it."""
-        self.judge.wishes[uid].desired.append((virtual_time.now(), desired))
+        self.judge.wishes[uid].desired.append((self.now(), desired))
         await self.ledger.set_desired(uid, desired)
         self.tell(f"user: {uid} wants {desired}")
         self.wake(uid)
 
     async def delete(self, uid: str) -> None:
         """Nothing; as DeleteAutoScalingGroup does it."""
-        self.judge.wishes[uid].deleted_at = virtual_time.now()
+        self.judge.wishes[uid].deleted_at = self.now()
         await self.ledger.mark_deleting(uid)
         self.tell(f"user: {uid} is deleted")
         self.wake(uid)
 
     def rearrange(self, uid: str) -> None:
         """Nothing; the group's clouds are others, in another order, with other caps."""
-        self.judge.wishes[uid].moved_at = virtual_time.now()
+        self.judge.wishes[uid].moved_at = self.now()
         generation = self.ledger.groups[uid].generation + 1
         self.ledger.change_group(uid, clouds=self._ranks(), generation=generation)
         self.tell(f"user: {uid} moves to {self._where(uid)}")
@@ -117,7 +120,7 @@ class Universe:
 
     def roomy(self, uid: str) -> None:
         """Nothing; the group may use all clouds without a cap, and has nothing suspended."""
-        self.judge.wishes[uid].moved_at = virtual_time.now()
+        self.judge.wishes[uid].moved_at = self.now()
         group = self.ledger.groups[uid]
         clouds = tuple(RankedCloud(cloud.name) for cloud in self.clouds)
         self.ledger.change_group(uid, clouds=clouds, generation=group.generation + 1)
@@ -128,7 +131,7 @@ class Universe:
 
         A cloud that lost most of what it had, without a word, is not believed; somebody who knows has to say so.
         """
-        now, declared = virtual_time.now(), 0
+        now, declared = self.now(), 0
         lives = [life for cloud in self.clouds for life in cloud.ledger]
         gone = {life.machine_id for life in lives if not life.alive(now) or life.state is not None}
         for uid in self.living():
@@ -174,7 +177,7 @@ class Universe:
             visible_after_s=visible_after_s,
             announces_changes=random.random() < 0.15,
         )
-        cloud = JudgedCloud(name, virtual_time.now, Random(random.getrandbits(32)), traits, self)
+        cloud = JudgedCloud(name, self.now, Random(random.getrandbits(32)), traits, self)
         cloud.habits.call_s = random.choice((0.01, 0.3, 3.0))
         cloud.habits.boot_delay_s = random.choice((0.0, 5.0, 60.0))
         cloud.habits.terminate_delay_s = random.choice((0.0, 10.0))
@@ -278,7 +281,7 @@ class _Ledger:
         await self._life.passes()
         self._may_fail("before")
         retired = await ledger.retire(uid, generation, keys, causes, owe, now)
-        universe.judged(lambda: universe.judge.retired(uid, [machines[key] for key in retired], virtual_time.now()))
+        universe.judged(lambda: universe.judge.retired(uid, [machines[key] for key in retired], universe.now()))
         if retired:
             universe.tell(f"gateway: retires {', '.join(str(machines[key]) for key in retired)} of {uid}: {causes[0]}")
         self._may_fail("after")
