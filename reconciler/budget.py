@@ -85,6 +85,8 @@ class Census:
 
     def note(self, uid: str, count: int) -> None:
         """Nothing; the ledger has *count* instances of the group on this account."""
+        if self._recorded.get(uid, 0) == count:
+            return
         before = self._present(uid)
         if count:
             self._recorded[uid] = count

@@ -33,7 +33,8 @@ class Casualties:
 
     def count(self, now: datetime, counted: Collection[str] = ()) -> int:
         """How many of all groups, without those *counted* elsewhere."""
-        return sum(machine_id not in counted for machine_id in self._recent(now))
+        recent = self._recent(now)
+        return sum(machine_id not in counted for machine_id in recent) if recent else 0
 
     def _recent(self, now: datetime) -> Collection[str]:
         if self._given_up:

@@ -44,8 +44,10 @@ def judge(draft: Draft) -> None:
     for instance in draft.counting.values():
         if instance.state is InstanceState.CLAIMED:
             continue
-        verdict = health.judge(instance, draft.view.accounts.get(instance.cloud), draft.machine(instance), draft.now)
-        _inquire(draft, instance)
+        machine = draft.machine(instance)
+        verdict = health.judge(instance, draft.view.accounts.get(instance.cloud), machine, draft.now)
+        if machine is None:
+            _inquire(draft, instance)
         match verdict:
             case health.Alive():
                 draft.again_at(verdict.again_at)
@@ -55,6 +57,8 @@ def judge(draft: Draft) -> None:
                 pass
             case health.Dead():
                 dead.append((instance, verdict))
+    if not dead:
+        return
     draft.ailing = {instance.key for instance, _ in dead}
     frozen = _frozen(draft, dead)
     certain = [
@@ -83,7 +87,7 @@ def _await_news(draft: Draft, instance: Instance, verdict: health.Unknown) -> No
 def _inquire(draft: Draft, instance: Instance) -> None:
     """Nothing; a machine that the picture lacks, and should have by now, is asked for by its id when that is due."""
     account = draft.view.accounts.get(instance.cloud)
-    if draft.machine(instance) is not None or account is None or account.blind is not None:
+    if account is None or account.blind is not None:
         return
     if account.swept_at is None or account.swept_at <= health.visible_from(instance, account):
         return
@@ -169,7 +173,7 @@ def _tidy_crashes(draft: Draft) -> None:
 
     While Launch is suspended they are forgotten, too: whoever resumes it wants an attempt at once.
     """
-    if draft.group.deleting:
+    if draft.group.deleting or not draft.crashes:
         return
     if draft.group.suspends(Process.LAUNCH):
         for cloud in list(draft.crashes):

@@ -7,7 +7,7 @@ Owns: the bookkeeping that the planner's steps share within one call. Lives no l
 from collections import Counter, defaultdict
 from datetime import datetime
 
-from backends.cloud import Machine
+from backends.cloud import OVER, Machine
 from reconciler import actions, health
 from reconciler.model import AccountView, Crash, GroupView, Instance, InstanceState, Process
 
@@ -27,26 +27,32 @@ class Draft:
             name: {machine.machine_id: machine for machine in account.machines}
             for name, account in view.accounts.items()
         }
-        self.counting: dict[int, Instance] = {i.key: i for i in view.instances if i.state.counts}
-        self.terminating: dict[int, Instance] = {i.key: i for i in view.instances if not i.state.counts}
+        self.counting: dict[int, Instance] = {}
+        self.terminating: dict[int, Instance] = {}
         self.bound: dict[str, set[str]] = defaultdict(set)
         """Machine ids by cloud, those that this plan binds included."""
+        self.serving: set[int] = set()
+        """Instances in service once the plan is carried out, those that leave it not taken off."""
         for instance in view.instances:
+            (self.counting if instance.state.counts else self.terminating)[instance.key] = instance
             if instance.machine_id is not None:
                 self.bound[instance.cloud].add(instance.machine_id)
+            if instance.state is InstanceState.IN_SERVICE:
+                self.serving.add(instance.key)
         self.lost: dict[tuple[str, str], list[Instance]] = {}
         """Claims by (cloud, token) that a believed picture shows no machine for."""
         self.ailing: set[int] = set()
         self.owed = view.group.owed_replacements
         self.moving: tuple[str, str] | None = None
         """From which cloud to which this plan brings an instance home."""
-        self.serving: set[int] = {i.key for i in view.instances if i.state is InstanceState.IN_SERVICE}
-        """Instances in service once the plan is carried out, those that leave it not taken off."""
         self.adopted: dict[str, set[str]] = defaultdict(set)
         """Machine ids by cloud that take a place in the group by this plan."""
+        self.adoptions = 0
         self.indices: dict[tuple[str, str], set[int]] = defaultdict(set)
         """Places in launches, by cloud and token, that adopted machines take."""
         self.crashes: dict[str, Crash] = dict(view.group.crashes)
+        self._strays: dict[str, list[Machine]] | None = None
+        """By cloud, as long as no action changes them: nearly every step asks."""
         self._inquiries: dict[str, set[str]] = defaultdict(set)
         self._born: set[int] = set()
         self._actions: list[actions.Action] = []
@@ -78,12 +84,45 @@ class Draft:
 
     def machine(self, instance: Instance) -> Machine | None:
         """What the picture shows under the instance's machine id."""
-        return self.machines.get(instance.cloud, {}).get(instance.machine_id or "")
+        shown = self.machines.get(instance.cloud)
+        return None if shown is None or instance.machine_id is None else shown.get(instance.machine_id)
 
     def claims(self) -> list[Instance]:
         """Claims that this plan has neither bound nor given up, in the order of their batches."""
         left = [i for i in self.counting.values() if i.state is InstanceState.CLAIMED and i.key not in self._born]
-        return sorted(left, key=lambda claim: (claim.cloud, claim.token, claim.index))
+        return sorted(left, key=lambda claim: (claim.cloud, claim.token, claim.index)) if left else left
+
+    def strays(self, cloud: str) -> list[Machine]:
+        """Living machines with the group's mark that are neither bound nor awaited by a claim."""
+        return self._all_strays().get(cloud, [])
+
+    @property
+    def strays_total(self) -> int:
+        """How many strays there are, on all clouds."""
+        found = self._all_strays()
+        return sum(len(machines) for machines in found.values()) if found else 0
+
+    def _all_strays(self) -> dict[str, list[Machine]]:
+        if self._strays is None:
+            on_each = {cloud: self._strays_on(cloud) for cloud in self.machines}
+            self._strays = {cloud: found for cloud, found in on_each.items() if found}
+        return self._strays
+
+    def _strays_on(self, cloud: str) -> list[Machine]:
+        bound, adopted = self.bound[cloud], self.adopted[cloud]
+        unbound = [
+            machine
+            for machine_id, machine in self.machines[cloud].items()
+            if machine_id not in bound
+            and machine_id not in adopted
+            and machine.state not in OVER
+            and machine.mark is not None
+            and machine.mark.group_uid == self.group.uid
+        ]
+        if not unbound:
+            return unbound
+        awaited = {claim.token for claim in self.claims() if claim.cloud == cloud}
+        return [machine for machine in unbound if machine.mark is None or machine.mark.token not in awaited]
 
     def per_cloud(self) -> Counter[str]:
         """Counting instances per cloud."""
@@ -92,6 +131,7 @@ class Draft:
     def do(self, action: actions.Action) -> None:
         """Nothing; the action is part of the plan and the sets follow it."""
         self._actions.append(action)
+        self._strays = None
         match action:
             case actions.Bind():
                 self._born.add(action.instance_key)
@@ -112,6 +152,7 @@ class Draft:
                 self.serving.add(action.instance_key)
             case actions.Adopt():
                 self.adopted[action.cloud].add(action.machine_id)
+                self.adoptions += 1
                 self.indices[action.cloud, action.token].add(action.index)
             case actions.NoteCrash():
                 self._note_crash(action)
@@ -127,7 +168,7 @@ class Draft:
     @property
     def missing(self) -> int:
         """Empty places of the group, without those that machines are adopted for; negative: a surplus."""
-        return self.desired - len(self.counting) - sum(len(taken) for taken in self.adopted.values())
+        return self.desired - len(self.counting) - self.adoptions
 
     def wait(self, sentence: str) -> None:
         """Nothing; the plan says that it waits for this, once."""

@@ -5,7 +5,7 @@ Owns: when an instance moves, and which. Does not own: where its replacement goe
 step launches it in the same plan. A home that refuses it is held back after that, so the next move waits ever longer.
 """
 
-from reconciler import actions, causes, crashloop, health, placement, settlement, victims
+from reconciler import actions, causes, crashloop, health, placement, victims
 from reconciler.draft import Draft
 from reconciler.model import FailBack, Instance, InstanceState, Process
 
@@ -30,7 +30,7 @@ def _complete(draft: Draft) -> bool:
         and all(instance.state is InstanceState.IN_SERVICE for instance in draft.counting.values())
         and not draft.terminating
         and not draft.ailing
-        and not any(settlement.strays(draft, cloud) for cloud in draft.machines)
+        and not draft.strays_total
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
-from backends.cloud import Machine
+from backends.cloud import OVER, Machine
 from reconciler import leftovers, planner, prospect, rails
 from reconciler.accounts import Account, AccountBook
 from reconciler.actions import Plan
@@ -32,7 +32,6 @@ from reconciler.outcome import Outcome
 from reconciler.queue import WorkQueue
 from reconciler.scaling import Scaler, Steered
 from reconciler.sensors import NoSensors, Sensors
-from reconciler.settlement import OVER
 from reconciler.stamps import Stamps
 from reconciler.sweeper import Sweeper
 from reconciler.tally import PassOutcome, Status, Tally
@@ -408,7 +407,9 @@ class Reconciler:
         if record.group.suspends(Process.LAUNCH):
             # Whoever resumes it wants an attempt at once, whatever the failures before.
             self._backoff.forget(uid)
-        recorded = Counter(instance.cloud for instance in record.instances)
+        recorded: dict[str, int] = dict.fromkeys(accounts, 0)
+        for instance in record.instances:
+            recorded[instance.cloud] = recorded.get(instance.cloud, 0) + 1
         for account in accounts.values():
             self._turnstiles.of(account).census.show(self._sweeper(account).picture.living)
         self._turnstiles.note(uid, {account.key: recorded[name] for name, account in accounts.items()})

@@ -20,9 +20,8 @@ def blown(draft: Draft) -> bool:
     Machines that the ledger has retired do not count: they are on their way out. Nor do those that a scale-in must
     spare; the fuse is about machines that nothing stands for.
     """
-    strays = sum(len(settlement.strays(draft, cloud)) for cloud in draft.machines)
-    adopted = sum(len(machine_ids) for machine_ids in draft.adopted.values())
-    alive = len(draft.counting) + adopted + strays
+    strays = draft.strays_total
+    alive = len(draft.counting) + draft.adoptions + strays
     if draft.group.deleting or not strays or alive <= draft.desired + SLACK:
         return False
     draft.blow(NAME)

@@ -129,9 +129,9 @@ def _obstacle(view: GroupView, ranked: RankedCloud) -> str | None:
     held = account.held
     if held is None:
         return None
-    until = causes.stamp(held.until)
     if held is account.frozen:
         return held.reason
+    until = causes.stamp(held.until)
     if held is account.breaker:
         return f"the breaker of {name} is open until {until}: {held.reason}"
     return f"back-off on {name} until {until}: {held.reason}"

@@ -116,6 +116,8 @@ def fill(draft: Draft) -> None:
     for cloud in placed.unseen:
         draft.look_at(cloud)
     draft.again_at(placed.again_at)
+    if not placed.counts:
+        return
     started = _why_launched(draft, placed.total)
     owed = draft.owed
     for cloud, count in placed.counts:
@@ -131,8 +133,7 @@ def remove(draft: Draft) -> None:
     """Nothing; a group being deleted goes when nothing of it is left."""
     if not draft.group.deleting:
         return
-    strays = sum(len(settlement.strays(draft, cloud)) for cloud in draft.machines)
-    left = len(draft.counting) + len(draft.terminating) + strays
+    left = len(draft.counting) + len(draft.terminating) + draft.strays_total
     if left:
         draft.wait(f"{left} machines of the group are not gone yet")
     else:
@@ -161,6 +162,8 @@ def _why_launched(draft: Draft, count: int) -> str:
 
 def _move_excess(draft: Draft) -> None:
     """Instances beyond a cap go only as far as others can take their place now."""
+    if all(ranked.cap is None for ranked in draft.group.clouds):
+        return
     held = draft.per_cloud()
     for ranked in draft.group.clouds:
         excess = 0 if ranked.cap is None else held[ranked.name] - ranked.cap
@@ -230,8 +233,7 @@ def _bury_unborn(draft: Draft, instance: Instance, account: AccountView) -> None
 def _headroom(draft: Draft, missing: int) -> int:
     """Launches that the ceiling on instances in any state leaves; less than *missing* is something to wait for."""
     ceiling = CEILING_FACTOR * draft.desired + CEILING_EXTRA
-    strays = sum(len(settlement.strays(draft, cloud)) for cloud in draft.machines)
-    present = len(draft.counting) + len(draft.terminating) + strays
+    present = len(draft.counting) + len(draft.terminating) + draft.strays_total
     if ceiling - present < missing:
         draft.wait(f"{present} machines of the group are still there; more than {ceiling} at once are not allowed")
     return ceiling - present

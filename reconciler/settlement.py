@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from backends.cloud import Machine, MachineState
+from backends.cloud import OVER, Machine, MachineState
 from reconciler import actions, causes
 from reconciler.draft import Draft
 from reconciler.model import AccountView, Instance, LaunchSource, Process
@@ -22,8 +22,6 @@ REAP_SHARE = 0.2
 
 OVERSHOOT_SLACK = 2
 """Machines beyond what is desired. See ``overshoot``; here it holds up the launches that are not new ones."""
-
-OVER = frozenset({MachineState.TERMINATED, MachineState.SHUTTING_DOWN})
 
 
 def settle(draft: Draft) -> None:
@@ -92,7 +90,7 @@ def retry(draft: Draft) -> None:
 
 def _overshoots(draft: Draft) -> bool:
     """True when more machines live than are desired and some to spare, so that not even a launch is repeated."""
-    found = sum(len(strays(draft, cloud)) for cloud in draft.machines)
+    found = draft.strays_total
     return found > 0 and len(draft.counting) + found > draft.desired + OVERSHOOT_SLACK
 
 
@@ -119,7 +117,7 @@ def adopt(draft: Draft) -> None:
     They come back from wherever they were hidden, or the ledger from a backup. One that runs is worth more than one
     that is still to come up: what is too many then, a scale-in takes.
     """
-    if draft.group.deleting:
+    if draft.group.deleting or not draft.strays_total:
         return
     held = draft.per_cloud()
     for ranked in draft.group.clouds:
@@ -127,7 +125,7 @@ def adopt(draft: Draft) -> None:
             continue
         if not _believed(draft, ranked.name):
             continue
-        for machine in sorted(strays(draft, ranked.name), key=lambda stray: stray.state is not MachineState.RUNNING):
+        for machine in sorted(draft.strays(ranked.name), key=lambda stray: stray.state is not MachineState.RUNNING):
             is_full = ranked.cap is not None and held[ranked.name] >= ranked.cap
             if machine.mark is None or is_full or not _is_needed(draft, ranked.name, machine):
                 continue
@@ -139,7 +137,9 @@ def adopt(draft: Draft) -> None:
 
 def reap(draft: Draft) -> None:
     """Nothing; machines that bear the group's mark and that no instance stands for are terminated."""
-    unclaimed = {name: strays(draft, name) for name in sorted(draft.machines) if _believed(draft, name)}
+    if not draft.strays_total:
+        return
+    unclaimed = {name: draft.strays(name) for name in sorted(draft.machines) if _believed(draft, name)}
     unclaimed = {name: found for name, found in unclaimed.items() if found and not draft.frozen(name)}
     total = sum(len(machines) for machines in unclaimed.values())
     few = total <= max(1.0, REAP_SHARE * len(draft.view.instances))
@@ -162,24 +162,6 @@ def reap(draft: Draft) -> None:
             draft.do(actions.Reap(cloud, tuple(doomed), "no instance of the group stands for it"))
 
 
-def strays(draft: Draft, cloud: str) -> list[Machine]:
-    """Living machines with the group's mark that are neither bound nor awaited by a claim."""
-    bound, adopted = draft.bound[cloud], draft.adopted[cloud]
-    unbound = [
-        machine
-        for machine in draft.machines.get(cloud, {}).values()
-        if machine.machine_id not in bound
-        and machine.machine_id not in adopted
-        and machine.state not in OVER
-        and machine.mark is not None
-        and machine.mark.group_uid == draft.group.uid
-    ]
-    if not unbound:  # nearly always, and it is asked several times for each plan
-        return unbound
-    awaited = {claim.token for claim in draft.claims() if claim.cloud == cloud}
-    return [machine for machine in unbound if machine.mark is None or machine.mark.token not in awaited]
-
-
 def _is_needed(draft: Draft, cloud: str, machine: Machine) -> bool:
     """True when the group is better off with this stray machine than without it."""
     seen = draft.view.accounts[cloud]
@@ -188,9 +170,8 @@ def _is_needed(draft: Draft, cloud: str, machine: Machine) -> bool:
         return False
     if machine.state is MachineState.PENDING:
         return draft.missing > 0
-    adopted = sum(len(machine_ids) for machine_ids in draft.adopted.values())
     serving = sum(key in draft.serving for key in draft.counting)
-    return machine.state is MachineState.RUNNING and serving + adopted < draft.desired
+    return machine.state is MachineState.RUNNING and serving + draft.adoptions < draft.desired
 
 
 def _free_index(draft: Draft, cloud: str, token: str, own: int | None) -> int:

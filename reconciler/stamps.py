@@ -76,7 +76,8 @@ class Births:
     """When machines were first seen whose launch is still to come, as their cloud's clock tells it."""
 
     def __init__(self) -> None:
-        self._met: dict[str, datetime] = {}
+        self._met: dict[str, tuple[Machine, Machine]] = {}
+        """By machine id, as it was shown and as it is to be taken: most of what sweeps show is no news."""
 
     def bounded(self, machines: tuple[Machine, ...], now: datetime) -> tuple[Machine, ...]:
         """*machines*, each launched at the latest when it was first seen; others are forgotten."""
@@ -84,8 +85,14 @@ class Births:
         if not any(machine.launched_at > limit for machine in machines):
             self._met = {}
             return machines
-        self._met = {m.machine_id: self._met.get(m.machine_id, now) for m in machines if m.launched_at > limit}
-        return tuple(replace(m, launched_at=self._met.get(m.machine_id, m.launched_at)) for m in machines)
+        self._met = {m.machine_id: self._taken(m, now) for m in machines if m.launched_at > limit}
+        return tuple(self._met[m.machine_id][1] if m.machine_id in self._met else m for m in machines)
+
+    def _taken(self, machine: Machine, now: datetime) -> tuple[Machine, Machine]:
+        known = self._met.get(machine.machine_id)
+        if known is not None and known[0] is machine:
+            return known
+        return machine, replace(machine, launched_at=now if known is None else known[1].launched_at)
 
 
 def _has_come(record: GroupRecord, limit: datetime) -> bool:

@@ -8,12 +8,11 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 
-from backends.cloud import Inquiry, Machine, MachineState, Sweep
+from backends.cloud import OVER, Inquiry, Machine, MachineState, Sweep
 from backends.errors import CloudError, Throttled
 from reconciler.absences import Absences
 from reconciler.accounts import Account
@@ -46,7 +45,6 @@ A sweep that begins so much later than it should: this process was stopped, or h
 that gap says nothing about machines. Longer: a freeze is taken for silence of clouds. Shorter: a busy machine is.
 """
 
-_OVER = (MachineState.TERMINATED, MachineState.SHUTTING_DOWN)
 _IMPAIRED = (MachineState.STOPPING, MachineState.STOPPED, MachineState.ERROR)
 
 
@@ -64,17 +62,14 @@ class Picture:
     unmarked: tuple[Machine, ...] = ()
     living: Mapping[str, int] = field(default_factory=dict)
     """Machines by group that are not on their way out; the unmarked under the empty name."""
+    living_count: int = 0
+    """Of all groups."""
     impaired: frozenset[str] = frozenset()
     """Ids of machines that are there and do not run."""
 
     def machines(self, uid: str, bound: Collection[str]) -> tuple[Machine, ...]:
         """The machines of one group; *bound* are the machine ids that its ledger knows."""
         return self.by_group.get(uid, ()) + tuple(m for m in self.unmarked if m.machine_id in bound)
-
-    @property
-    def living_count(self) -> int:
-        """How many machines it shows that are not on their way out."""
-        return sum(self.living.values())
 
     @property
     def has_living(self) -> bool:
@@ -155,9 +150,11 @@ class Sweeper:
                 await asyncio.sleep(pause_s)
                 continue
             await asyncio.sleep(SWEEP_GAP_S)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, pause_s - SWEEP_GAP_S)):
-                    await self._bell.wait()
+            timer = asyncio.get_running_loop().call_later(max(0.0, pause_s - SWEEP_GAP_S), self._bell.set)
+            try:
+                await self._bell.wait()
+            finally:
+                timer.cancel()
 
     async def _listen(self) -> None:
         while True:
@@ -214,7 +211,7 @@ class Sweeper:
         at = self._clock()
         inquiry = await self._inquire(wanted) if wanted else Inquiry()
         found = () if inquiry is None else tuple(m for m in inquiry.machines if m.machine_id in wanted)
-        self._unlisted = {machine.machine_id for machine in found if machine.state not in _OVER}
+        self._unlisted = {machine.machine_id for machine in found if machine.state not in OVER}
         shown |= {machine.machine_id for machine in found}
         was_seen = before.blind is None or before.swept_at is None
         out_of_sight = timedelta() if was_seen else sweep.started_at - (before.swept_at or sweep.started_at)
@@ -224,7 +221,7 @@ class Sweeper:
             self.absences.failed(absent, at)
         else:
             self.absences.answered(absent, inquiry.denied, at)
-        return replace(sweep, machines=sweep.machines + found)
+        return replace(sweep, machines=sweep.machines + found) if found else sweep
 
     async def _inquire(self, machine_ids: Collection[str]) -> Inquiry | None:
         """The cloud's answer, or None when there was none: that says nothing, and blinds nobody."""
@@ -249,12 +246,12 @@ class Sweeper:
             elif machine.mark.gateway_id == self._gateway_id:
                 by_group[machine.mark.group_uid].append(machine)
         groups = {uid: tuple(machines) for uid, machines in by_group.items()}
-        counts = {uid: sum(m.state not in _OVER for m in found) for uid, found in (*groups.items(), ("", unmarked))}
+        counts = {uid: sum(m.state not in OVER for m in found) for uid, found in (*groups.items(), ("", unmarked))}
         living = {uid: count for uid, count in counts.items() if count}
         impaired = frozenset(
             m.machine_id for found in (*groups.values(), unmarked) for m in found if m.state in _IMPAIRED
         )
-        self.picture = Picture(sweep.started_at, None, groups, tuple(unmarked), living, impaired)
+        self.picture = Picture(sweep.started_at, None, groups, tuple(unmarked), living, sum(living.values()), impaired)
         self._failures, self._empty_once = 0, False
         concerned = asked | {
             uid for uid in groups.keys() | before.by_group.keys() if groups.get(uid) != before.by_group.get(uid)
