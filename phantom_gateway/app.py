@@ -13,7 +13,7 @@ import ssl
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -54,6 +54,7 @@ from reconciler.brakes import Brakes
 from reconciler.freezes import Freezes
 from reconciler.loop import Reconciler
 from reconciler.steady import SteadyClock
+from reconciler.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
 
@@ -398,14 +399,14 @@ async def _follow_freezes(installation: Installation, reconciler: Reconciler, lo
                 await lookout.look_around(reconciler)
                 has_looked = True
             in_force, said = await installation.database.read(_brakes_on)
-            reconciler.condemn(said.condemned, said.kept, lookout.strangers)
+            reconciler.judge(replace(said, spared=lookout.strangers))
             await reconciler.freeze(in_force)
         except RecordsUnavailable as unavailable:
             log.warning("freezes.not_read", extra={"reason": str(unavailable)})
         await asyncio.sleep(FREEZES_EVERY_S)
 
 
-def _brakes_on(connection: Connection) -> tuple[Freezes, unrecorded.Verdicts]:
+def _brakes_on(connection: Connection) -> tuple[Freezes, Verdicts]:
     return freezes.in_force(connection), unrecorded.verdicts(connection)
 
 

@@ -18,6 +18,7 @@ from phantom_gateway.records.session import Connection, Database
 from reconciler.freezes import Freeze, Scope
 from reconciler.loop import Reconciler
 from reconciler.orphans import Marked
+from reconciler.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +135,7 @@ class Lookout:
         them. Raises StrangerError: plans spare strangers, but a machine may come to light after the last look.
         """
         doubtful = bool(machine_ids) or not self._ours.issuperset(tokens)
-        named, said = set(machine_ids), unrecorded.verdicts(connection) if doubtful else unrecorded.Verdicts()
+        named, said = set(machine_ids), unrecorded.verdicts(connection) if doubtful else Verdicts()
         marks = [
             mark
             for mark in (self._marks() if doubtful else ())

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from phantom_gateway.records import audit, users
 from phantom_gateway.records.tables import activities, groups, instances
 from reconciler.orphans import Marked
+from reconciler.verdicts import Place, Verdicts
 
 LISTED_MAX = 2_000
 """Machines on the list; more are counted. An operator who has that many looks at the cloud itself."""
@@ -81,16 +82,8 @@ def note(connection: sa.Connection, found: Iterable[Unrecorded]) -> None:
     users.replace_fact(connection, _LIST, json.dumps(kept))
 
 
-@dataclass(frozen=True, slots=True)
-class Verdicts:
-    """What an operator has said of unrecorded machines, by cloud and id: given up, or to be taken into their groups."""
-
-    condemned: frozenset[tuple[str, str]] = frozenset()
-    kept: frozenset[tuple[str, str]] = frozenset()
-
-
 def verdicts(connection: sa.Connection) -> Verdicts:
-    """What has been said so far."""
+    """What operators have said so far; whom these records never launched is not for them to say."""
     return Verdicts(_places(connection, _CONDEMNED), _places(connection, _KEPT))
 
 
@@ -112,6 +105,6 @@ def _say(connection: sa.Connection, verdict: str, other: str, machines: Iterable
     users.replace_fact(connection, other, json.dumps(sorted((_places(connection, other) - said) & there)))
 
 
-def _places(connection: sa.Connection, verdict: str) -> frozenset[tuple[str, str]]:
+def _places(connection: sa.Connection, verdict: str) -> frozenset[Place]:
     said = json.loads(users.fact(connection, verdict) or "[]")
     return frozenset((cloud, machine_id) for cloud, machine_id in said)

@@ -16,6 +16,7 @@ from reconciler.freezes import Freeze, Freezes
 from reconciler.loop import Reconciler
 from reconciler.model import FailBack, InstanceState, Process, RankedCloud
 from reconciler.sensors import Sensors
+from reconciler.verdicts import Verdicts
 from tests.reconciler import virtual_time
 from tests.reconciler.little_cloud import TRAITS, LittleCloud
 from tests.reconciler.memory_ledger import MemoryLedger
@@ -87,7 +88,7 @@ class World:
     def condemn(self, *machines: tuple[str, str]) -> None:
         """Nothing; an operator has given up these machines, by cloud and id."""
         assert self._reconciler is not None
-        self._reconciler.condemn(frozenset(machines))
+        self._reconciler.judge(Verdicts(frozenset(machines)))
 
     async def delete(self, uid: str) -> None:
         """Nothing; as DeleteAutoScalingGroup does it."""
