@@ -41,9 +41,11 @@ class Absences:
         self._shown: frozenset[str] = frozenset()
         self._vanished: dict[str, datetime] = {}
         self._asked: dict[str, _Asked] = {}
+        self._missing: frozenset[str] | None = frozenset()
 
     def swept(self, shown: Collection[str], at: datetime, out_of_sight: timedelta) -> None:
         """Nothing; a sweep that is believed showed these machines, after the account was *out_of_sight* for so long."""
+        self._missing = None
         if out_of_sight > timedelta(seconds=OUTAGE_S):
             self._asked.clear()
         elif out_of_sight:
@@ -64,6 +66,7 @@ class Absences:
 
     def answered(self, wanted: Collection[str], denied: Collection[str], at: datetime) -> None:
         """Nothing; asked for the machines *wanted*, the cloud showed none, and said of those *denied* that none is."""
+        self._missing = None
         for machine_id in wanted:
             asked = self._asked.setdefault(machine_id, _Asked(at))
             asked.since = asked.since or at
@@ -87,9 +90,9 @@ class Absences:
     @property
     def missing(self) -> frozenset[str]:
         """The machines that were asked for, of late, in vain."""
-        if not self._asked:
-            return frozenset()
-        return frozenset(machine_id for machine_id, asked in self._asked.items() if asked.since is not None)
+        if self._missing is None:  # every pass asks
+            self._missing = frozenset(key for key, asked in self._asked.items() if asked.since is not None)
+        return self._missing
 
     def __len__(self) -> int:
         """How many machines were asked for, of late, in vain."""

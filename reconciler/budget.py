@@ -31,12 +31,12 @@ class RateBudget:
             return None
         return math.floor(self._level(per_minute, now) + LEVEL_SLACK)
 
-    def again_at(self, per_minute: float, now: datetime) -> datetime | None:
-        """When one more machine than now may be launched; None when never."""
+    def again_at(self, per_minute: float, now: datetime, ahead: int = 0) -> datetime | None:
+        """When one more machine than now may be launched, after one for each of those *ahead*; None when never."""
         if per_minute <= 0:
             return None
         level = self._level(per_minute, now)
-        short = math.floor(level + LEVEL_SLACK) + 1 - level
+        short = math.floor(level + LEVEL_SLACK) + 1 + ahead - level
         return now + timedelta(minutes=short / per_minute)
 
     def take(self, count: int, per_minute: float, now: datetime) -> None:
@@ -55,6 +55,39 @@ class RateBudget:
 
 def _capacity(per_minute: float) -> float:
     return max(1.0, per_minute) if per_minute > 0 else 0.0
+
+
+class Line:
+    """
+    Groups that wait for the rate, first come, first served.
+
+    Without it each of them would look again whenever one machine may be launched: after an outage a thousand groups
+    would make a thousand passes for each launch.
+    """
+
+    def __init__(self) -> None:
+        self._tickets: dict[str, int] = {}
+        self._drawn = 0
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._tickets)
+
+    def ahead_of(self, uid: str) -> int:
+        """How many come before the group, or would if it joined; those who left the line in between may count."""
+        if not self._tickets:
+            return 0
+        return self._tickets.get(uid, self._drawn) - next(iter(self._tickets.values()))
+
+    def join(self, uid: str) -> None:
+        """Nothing; the group keeps its place, or has the last one."""
+        if uid not in self._tickets:
+            self._tickets[uid] = self._drawn
+            self._drawn += 1
+
+    def leave(self, uid: str) -> None:
+        """Nothing; the group had its turn, or has no use for one."""
+        self._tickets.pop(uid, None)
 
 
 class Census:

@@ -20,10 +20,12 @@ class Casualties:
 
     def __init__(self) -> None:
         self._given_up: dict[str, tuple[str, datetime]] = {}
+        self._oldest: datetime | None = None
 
     def note(self, uid: str, machine_ids: Collection[str], at: datetime) -> None:
         """Nothing; the group *uid* gives up these machines, though nobody said that they are dead."""
         self._given_up.update(dict.fromkeys(machine_ids, (uid, at)))
+        self._oldest = min(at, self._oldest or at)
 
     def of(self, uid: str, now: datetime) -> dict[str, datetime]:
         """Machine ids of the group's own, and when it gave them up."""
@@ -37,7 +39,8 @@ class Casualties:
         return sum(machine_id not in counted for machine_id in recent) if recent else 0
 
     def _recent(self, now: datetime) -> Collection[str]:
-        if self._given_up:
-            since = now - timedelta(seconds=WINDOW_S)
+        since = now - timedelta(seconds=WINDOW_S)
+        if self._oldest is not None and self._oldest <= since:  # every pass asks
             self._given_up = {key: known for key, known in self._given_up.items() if known[1] > since}
+            self._oldest = min((at for _, at in self._given_up.values()), default=None)
         return self._given_up

@@ -361,7 +361,7 @@ class Launcher:
                 hold=self.hold(view.record, name, account, now),
                 breaker=turnstile.hold(batch.uid, now),
                 # What only has to wait for its turn there has a place there.
-                limits=tuple(limit for limit in turnstile.limits(now) if not limit.waits),
+                limits=tuple(limit for limit in turnstile.limits(batch.uid, now) if not limit.waits),
             )
         placed = placement.place(replace(view, accounts=accounts), 1, placement.living(view))
         return placed.total > 0 or placed.keeps_places

@@ -301,6 +301,7 @@ class Reconciler:
         if outcome.removed:
             self._forget(uid)
             return
+        self._line_up(view, plan, accounts)
         self._note_fuses(uid, plan)
         waiting_on = plan.waiting_on + steered.waiting_on + prospect.sentences(view, now)
         if self._noted.get(uid) != waiting_on:
@@ -351,6 +352,14 @@ class Reconciler:
             turnstile = self._turnstiles.of(account)
             if plan.waiting_on and (view.accounts[name].breaker is not None or turnstile.state == "warming"):
                 turnstile.waiting.add(view.group.uid)
+
+    def _line_up(self, view: GroupView, plan: Plan, accounts: Mapping[str, Account]) -> None:
+        """Nothing; a group that waits for the rate of an account has a place in the line there."""
+        for name, account in accounts.items():
+            rates = [limit.reason for limit in view.accounts[name].limits if limit.again_at is not None]
+            if rates:
+                waits = any(reason in plan.waiting_on for reason in rates)
+                self._turnstiles.of(account).line_up(view.group.uid, waits=waits)
 
     def _wake_all(self, uids: Iterable[str]) -> None:
         for uid in uids:

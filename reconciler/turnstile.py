@@ -12,7 +12,7 @@ from random import Random
 
 from reconciler.accounts import Account
 from reconciler.breaker import Breaker
-from reconciler.budget import Census, RateBudget
+from reconciler.budget import Census, Line, RateBudget
 from reconciler.lease import Lease, portion
 from reconciler.model import Hold, Limit
 
@@ -37,6 +37,7 @@ class Turnstile:
         self._random = random
         self._breaker = Breaker()
         self._rate = RateBudget()
+        self._line = Line()
         self._probed: set[str] = set()
         self._out = 0
         self._window: int | None = None
@@ -46,8 +47,8 @@ class Turnstile:
         """Why the breaker lets no launch of the group through now, or None."""
         return self._breaker.hold(uid, now)
 
-    def limits(self, now: datetime) -> tuple[Limit, ...]:
-        """What may be launched now, for each reason to launch no more."""
+    def limits(self, uid: str, now: datetime) -> tuple[Limit, ...]:
+        """What the group may launch now, for each reason to launch no more."""
         name, account = self.account.cloud.name, self.account
         limits = []
         if self._breaker.half_open(now):
@@ -64,17 +65,27 @@ class Turnstile:
         if left is not None:
             rate = f"{account.launches_per_minute_max:g}"
             slow = f"no more than {rate} launches a minute are allowed on {name}: the rest waits for its turn"
-            limits.append(Limit(left, slow, self._rate.again_at(per_minute, now), waits=True))
+            # Whoever gets something now and wants more goes to the end of the line.
+            ahead = len(self._line) if left else self._line.ahead_of(uid)
+            limits.append(Limit(left, slow, self._rate.again_at(per_minute, now, ahead), waits=True))
         return tuple(limits)
+
+    def line_up(self, uid: str, *, waits: bool) -> None:
+        """Nothing; the group waits for its turn at the rate, or for nothing of the kind."""
+        if waits:
+            self._line.join(uid)
+        else:
+            self._line.leave(uid)
 
     def take(self, uid: str, wanted: int, now: datetime) -> int:
         """How many of *wanted* machines the group may claim now; they are spent from here on."""
         if self.hold(uid, now) is not None or uid == self._breaker.prober:
             return 0
-        granted = max(0, min([wanted, *(limit.launches for limit in self.limits(now))]))
+        granted = max(0, min([wanted, *(limit.launches for limit in self.limits(uid, now))]))
         if granted:
             self._probe_if_due(uid, now)
             self._rate.take(granted, self._per_minute, now)
+            self._line.leave(uid)
             self.census.expect(uid, granted)
             self._out += granted
         return granted
@@ -147,6 +158,7 @@ class Turnstile:
         """Nothing; the group does not exist any more."""
         self.census.note(uid, 0)
         self.waiting.discard(uid)
+        self._line.leave(uid)
 
     @property
     def _per_minute(self) -> float:

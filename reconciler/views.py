@@ -74,7 +74,7 @@ class Views:
             machines=machines,
             hold=self._launcher.hold(record, name, account, now),
             breaker=turnstile.hold(group.uid, now),
-            limits=turnstile.limits(now),
+            limits=turnstile.limits(group.uid, now),
             calls_cut_at=self._launcher.calls_cut_at(group.uid, name),
             absences={machine_id: sweeper.absences.of(machine_id) for machine_id in lacking},
             living=picture.living_count,

@@ -28,7 +28,11 @@ class RecordingCloud(SimCloud):
 
     def asked_in(self, from_s: float, to_s: float) -> int:
         """Launch calls between these two times, in seconds since the beginning of the world."""
-        return sum(from_s <= (at - virtual_time.EPOCH).total_seconds() < to_s for at, _, _ in self.asked)
+        return sum(from_s <= at_s < to_s for at_s, _ in self.asked_at())
+
+    def asked_at(self) -> list[tuple[float, int]]:
+        """When it was asked to launch, in seconds since the beginning of the world, and how many machines."""
+        return [((at - virtual_time.EPOCH).total_seconds(), count) for at, count, _ in self.asked]
 
     def of_group(self, uid: str) -> list[Life]:
         """Its machines that exist now."""

@@ -47,7 +47,7 @@ def test_without_ceilings_everything_passes() -> None:
     """There is nothing to count."""
     gate = turnstile()
 
-    assert gate.limits(NOW) == ()
+    assert gate.limits("g-1", NOW) == ()
     assert gate.take("g-1", 10_000, NOW) == 10_000
 
 
@@ -92,7 +92,7 @@ class TestSlowStart:
         gate.ended("g-1")
         gate.take("g-1", 2, due)
         gate.waiting.add("g-2")
-        (limit,) = gate.limits(due)
+        (limit,) = gate.limits("g-1", due)
         gate.landed("g-1", 2)
 
         assert (limit.launches, limit.waits, gate.state) == (0, True, "warming")
@@ -127,7 +127,7 @@ class TestRate:
         gate = turnstile(launches_per_minute_max=30)
         gate.take("g-1", 30, NOW)
 
-        (limit,) = gate.limits(NOW)
+        (limit,) = gate.limits("g-1", NOW)
 
         assert (limit.launches, limit.waits, limit.again_at) == (0, True, after(2))
         assert limit.reason == "no more than 30 launches a minute are allowed on hotel: the rest waits for its turn"
@@ -143,7 +143,7 @@ class TestRate:
         gate = turnstile(launches_per_minute_max=per_minute)
 
         assert gate.take("g-1", 5, NOW) == first
-        assert gate.limits(NOW)[0].again_at == (None if next_s is None else after(next_s))
+        assert gate.limits("g-1", NOW)[0].again_at == (None if next_s is None else after(next_s))
 
     def test_what_was_not_launched_is_given_back(self) -> None:
         """No cloud was asked for it."""
@@ -152,6 +152,51 @@ class TestRate:
         gate.give_back("g-1", 10, NOW)
 
         assert gate.take("g-2", 10, NOW) == 10
+
+
+def turn(gate: Turnstile, uid: str, now: datetime = NOW) -> float:
+    """Seconds from NOW until the rate has something for the group."""
+    (limit,) = gate.limits(uid, now)
+    assert limit.again_at is not None
+    return (limit.again_at - NOW).total_seconds()
+
+
+class TestLine:
+    """Who waits for the rate looks again when there is something for him, and not with everybody else before."""
+
+    @pytest.fixture
+    def gate(self) -> Turnstile:
+        """One machine a second, of which none is left now, and three groups in line."""
+        gate = turnstile(launches_per_minute_max=60)
+        gate.take("g-0", 60, NOW)
+        for uid in ("g-1", "g-2", "g-3"):
+            gate.line_up(uid, waits=True)
+        return gate
+
+    def test_each_has_a_turn_of_its_own(self, gate: Turnstile) -> None:
+        """In the order in which they came; whoever is new comes last, and looking costs nobody a place."""
+        assert [turn(gate, uid) for uid in ("g-1", "g-2", "g-3", "new", "newer")] == [1, 2, 3, 4, 4]
+
+    def test_to_wait_again_is_to_keep_the_place(self, gate: Turnstile) -> None:
+        """Passes have many reasons."""
+        gate.line_up("g-1", waits=True)
+
+        assert turn(gate, "g-1") == 1
+
+    def test_who_had_something_and_wants_more_comes_last(self, gate: Turnstile) -> None:
+        """A big group does not keep small ones from growing."""
+        assert turn(gate, "g-1", after(1)) == 5
+        assert gate.take("g-1", 10, after(1)) == 1
+        gate.line_up("g-1", waits=True)
+
+        assert [turn(gate, uid, after(1)) for uid in ("g-2", "g-3", "g-1")] == [2, 3, 4]
+
+    def test_who_leaves_makes_room(self, gate: Turnstile) -> None:
+        """It has all that it wants, or is gone."""
+        gate.line_up("g-1", waits=False)
+        gate.forget("g-2")
+
+        assert turn(gate, "g-3") == 1
 
 
 class TestCensus:
@@ -164,7 +209,7 @@ class TestCensus:
         gate.census.note("g-1", 2)
         gate.census.note("g-2", 4)
 
-        (limit,) = gate.limits(NOW)
+        (limit,) = gate.limits("g-1", NOW)
 
         assert (limit.launches, limit.waits) == (2, False)
         assert limit.reason == "hotel holds 8 of the 10 machines that this account may have there"
@@ -219,7 +264,7 @@ class TestBreaker:
         due = open_up(gate)
 
         assert gate.take("g-1", 5, NOW) == 0
-        assert [limit.launches for limit in gate.limits(due)] == [1]
+        assert [limit.launches for limit in gate.limits("g-1", due)] == [1]
         assert gate.take("g-1", 5, due) == 1
         assert gate.take("g-1", 5, due) == 0
         assert gate.take("g-2", 5, due) == 0

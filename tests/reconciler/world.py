@@ -100,6 +100,11 @@ class World:
         if self._reconciler is not None:
             self._reconciler.wake(uid)
 
+    def passes(self) -> int:
+        """How many the process has made that runs now."""
+        assert self._reconciler is not None
+        return self._reconciler.tally.passes.total()
+
     async def start(self) -> None:
         """Nothing; a new process takes over."""
         self._reconciler = Reconciler(
