@@ -76,9 +76,9 @@ sim-long: $(VENV)/installed-tests ## The same for an hour
 replay: $(VENV)/installed-tests ## Tell the whole story of one universe: make replay SEED=7
 	@$(BIN)/python -m tests.sim.playing --seeds $(SEED)
 
-failover: $(VENV)/installed-tests ## Kill a PostgreSQL server 50 times under load, and gateways 50 times (half an hour)
-	@PHANTOM_KILLS=50 PHANTOM_TAKEOVERS=25 PHANTOM_FIGURES=failover-figures.jsonl $(BIN)/python -m pytest -m processes --timeout 3600 \
-		tests/processes/test_postgresql.py tests/processes/test_several_gateways.py
+failover: $(VENV)/installed-tests ## Kill PostgreSQL 50 times under load, gateways 50 times, and let a pair fail over (half an hour)
+	@PHANTOM_KILLS=50 PHANTOM_TAKEOVERS=25 PHANTOM_FAIL_OVERS=5 PHANTOM_FIGURES=failover-figures.jsonl $(BIN)/python -m pytest -m processes --timeout 3600 \
+		tests/processes/test_postgresql.py tests/processes/test_several_gateways.py tests/processes/test_fail_over.py
 
 check: $(VENV)/installed-tests ## Lint, types, layers, formatting, what bandit finds
 	@$(BIN)/ruff check .

@@ -10,14 +10,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.processes import figures
-from tests.processes.calls import Client, Lost, Refusal
+from tests.processes.calls import Client, Refusal
 from tests.processes.sharing import Fleet, Replica, answered, fleet, is_unavailable
+from tests.processes.writing import Writer, ok
 from tests.support.gateway import Gateway
 from tests.support.postgresql import PASSWORD, Cluster, binaries, free_port
 from tests.support.waiting import wait_for
@@ -61,43 +62,6 @@ def client(alone: Fleet) -> Iterator[Client]:
     if made.group() is not None:
         made.delete()
     wait_for(lambda: made.group() is None and not alone.books.alive(), "the group and its machines to be gone")
-
-
-class Writer(threading.Thread):
-    """Makes launch configurations, one after the other, and remembers those of which it was told that they exist."""
-
-    def __init__(self, port: int, number: int) -> None:
-        super().__init__(daemon=True)
-        self.client = Client(port)
-        self.number = number
-        self.told: list[str] = []
-        self.refusals: set[str] = set()
-        self.ended = threading.Event()
-
-    def run(self) -> None:
-        """Nothing, once *ended* is set."""
-        count = 0
-        while not self.ended.is_set():
-            count += 1
-            name = f"lc-{self.number}-{count}@hotel"
-            try:
-                self.client.make_launch_configuration(name, "ami-00000000000000001")
-            except (Refusal, Lost, OSError) as error:
-                code = str(error).partition("<Code>")[2].partition("<")[0] or type(error).__name__
-                self.refusals.add(code)
-                if code == "LimitExceeded":
-                    return
-            else:
-                self.told.append(name)
-
-
-def ok(step: Callable[[], object]) -> bool:
-    """Whether *step* is answered, and not with an error."""
-    try:
-        step()
-    except (Refusal, Lost):
-        return False
-    return True
 
 
 @pytest.mark.timeout(60 + 10 * KILLS)

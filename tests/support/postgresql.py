@@ -134,13 +134,8 @@ class Cluster:
     def kill(self) -> None:
         """Nothing; the server is gone as by ``kill -9``, with every process of its own."""
         assert self._process is not None
-        children = _children(self._process.pid)
-        self._process.kill()
-        for child in children:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
+        kill_tree(self._process.pid)
         self._process.wait(timeout=30)
-        wait_for(lambda: not any(_lives(child) for child in children), "its processes to be gone")
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def stop(self) -> None:
@@ -206,6 +201,15 @@ class Cluster:
     def drop_database(self, name: str) -> None:
         """Nothing; it is gone, whoever uses it."""
         self.run(f"drop database if exists {name} with (force)")
+
+
+def kill_tree(pid: int) -> None:
+    """Nothing; the server *pid* is gone as by ``kill -9``, with every process of its own."""
+    processes = [pid, *_children(pid)]
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    wait_for(lambda: not any(_lives(process) for process in processes), "its processes to be gone")
 
 
 def _children(pid: int) -> list[int]:
