@@ -5,6 +5,7 @@ Owns: the queries on ``gateways``, ``shards`` and ``wakes``. Only the server's c
 whenever a shard changes hands, and every change of a group is made in a transaction that has seen the epoch unchanged.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +16,14 @@ from phantom_gateway.records.prepared import Prepared
 from phantom_gateway.records.tables import gateways, shards, wakes
 from reconciler.lease import SHARDS, LeaseLost, share
 
-LEASE_S = 12.0
+LEASE_S = 10.0
 """A gateway not heard of for this long has lost its shards. Longer: slow takeovers. Shorter: pauses end leases."""
+
+HEARD_S_MAX = 2.0
+"""
+Between two statements of one that holds the lock below. Longer: one that is stopped there keeps all others from being
+heard, until their leases end, too. Shorter: a busy processor ends transactions that were about to go on.
+"""
 
 _LEASES_LOCK = sa.literal_column("1886153843", sa.Integer)
 """Names the lock under which gateways change leases, one at a time ("pls3")."""
@@ -24,7 +31,16 @@ _LEASES_LOCK = sa.literal_column("1886153843", sa.Integer)
 _NOW_US = sa.literal_column("(extract(epoch from clock_timestamp()) * 1000000)::bigint", sa.BigInteger)
 _STALE_US = _NOW_US - sa.literal_column(str(round(LEASE_S * 1_000_000)), sa.BigInteger)
 
-_LOCK = Prepared(sa.select(sa.func.pg_advisory_xact_lock(_LEASES_LOCK, sa.literal_column("0", sa.Integer))))
+_LOCK = Prepared(
+    sa.select(
+        sa.func.set_config(
+            sa.literal_column("'idle_in_transaction_session_timeout'", sa.Text),
+            sa.literal_column(f"'{round(HEARD_S_MAX * 1_000)}'", sa.Text),
+            sa.true(),
+        ),
+        sa.func.pg_advisory_xact_lock(_LEASES_LOCK, sa.literal_column("0", sa.Integer)),
+    )
+)
 _FENCE = Prepared(
     sa.select(shards.c.owner, shards.c.epoch).where(shards.c.number == sa.bindparam("shard")).with_for_update(read=True)
 )
@@ -50,11 +66,16 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a gateway knows after it was heard: its shards with their epochs, what to *give*, and who else lives."""
+    """
+    What a gateway knows after it was heard: its shards with their epochs, what to *give*, and who else lives.
+
+    In *ends_in_s* the first of the others' leases ends, if none of them is heard until then; infinity without others.
+    """
 
     mine: Mapping[int, int]
     give: frozenset[int]
     living: Sequence[Gateway]
+    ends_in_s: float = math.inf
 
 
 def be_heard(connection: sa.Connection, me: Gateway, given: Collection[int]) -> Standing:
@@ -71,7 +92,9 @@ def be_heard(connection: sa.Connection, me: Gateway, given: Collection[int]) -> 
             gateways.c.boot != me.boot, sa.or_(gateways.c.seen_at < _STALE_US, gateways.c.place == me.place)
         )
     )
-    living = [Gateway(*row) for row in connection.execute(_LIVING)]
+    seen = list(connection.execute(_LIVING))
+    living = [Gateway(row.boot, row.place, row.host, row.is_alone) for row in seen]
+    ends_in_s = min((LEASE_S - row.ago_us / 1_000_000 for row in seen if row.boot != me.boot), default=math.inf)
     if given:
         is_given = (shards.c.owner == me.boot) & shards.c.number.in_(sorted(given))
         connection.execute(shards.update().where(is_given).values(owner=None))
@@ -84,10 +107,17 @@ def be_heard(connection: sa.Connection, me: Gateway, given: Collection[int]) -> 
         taken = shards.c.number.in_(sorted(wanted.take))
         connection.execute(shards.update().where(taken).values(owner=me.boot, epoch=shards.c.epoch + 1))
     epochs = sa.select(shards.c.number, shards.c.epoch).where(shards.c.owner == me.boot)
-    return Standing({row.number: row.epoch for row in connection.execute(epochs)}, wanted.give, living)
+    mine_now = {row.number: row.epoch for row in connection.execute(epochs)}
+    return Standing(mine_now, wanted.give, living, max(0.0, ends_in_s))
 
 
-_LIVING = sa.select(gateways.c.boot, gateways.c.place, gateways.c.host, gateways.c.is_alone).order_by(gateways.c.boot)
+_LIVING = sa.select(
+    gateways.c.boot,
+    gateways.c.place,
+    gateways.c.host,
+    gateways.c.is_alone,
+    (_NOW_US - gateways.c.seen_at).label("ago_us"),
+).order_by(gateways.c.boot)
 
 
 def leave(connection: sa.Connection, me: Gateway) -> None:

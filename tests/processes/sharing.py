@@ -8,6 +8,8 @@ import http.client
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +17,11 @@ from random import Random
 from typing import Any
 
 from phantom_gateway.keyring import new_key
+from reconciler.lease import shard_of
 from tests.fake_ec2.endpoint import Endpoint
 from tests.fake_ec2.faults import FaultPlan
 from tests.fake_ec2.knobs import AWS
+from tests.fake_ec2.ledger import Cause, Heard, plain_uid
 from tests.fake_ec2.serving import LoopThread, Served
 from tests.fake_ec2.world import World
 from tests.processes.calls import Client, Lost, Refusal
@@ -61,6 +65,12 @@ class Replica(Gateway):
     def serves(self) -> bool:
         """Whether its process is there."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def place(self) -> str:
+        """How the place of it, on record, ends: its lock file."""
+        lock = (self.state / "lock").stat()
+        return f":{lock.st_dev}:{lock.st_ino}"
 
     def freeze(self) -> None:
         """Nothing; it is stopped in whatever it does, and answers nobody."""
@@ -107,6 +117,16 @@ class Books:
         """How many calls of *action* came."""
         return int(self.report()["calls"].get(action, 0))
 
+    def heard(self, action: str) -> list[Heard]:
+        """The calls of *action*, in the order of arrival."""
+        return self._thread.call(lambda: self.world.ledger.calls_of(action))
+
+    def changes_of(self, uid: str) -> list[float]:
+        """When machines of the group *uid* were launched or terminated by anybody who asked for it, by the cloud's clock."""
+        asked = {Cause.LAUNCH, Cause.TERMINATE}
+        entries = self._thread.call(lambda: list(self.world.ledger.entries))
+        return [each.at for each in entries if each.group_uid == plain_uid(uid) and each.cause in asked]
+
     def report(self) -> Any:
         """All of it."""
         return self._thread.call(self.world.ledger.as_json)
@@ -147,6 +167,12 @@ class Fleet:
         self._thread.__exit__()
         self.cluster.drop_database(self.database)
 
+    def told(self, replica: Replica, *words: str) -> str:
+        """What ``phantom-gateway`` *words* prints for whoever sits at *replica*."""
+        command = [sys.executable, "-m", "phantom_gateway", *words, "--config", str(replica.config)]
+        environ = {**os.environ, **self.environ}
+        return subprocess.run(command, env=environ, capture_output=True, text=True, check=True, timeout=60).stdout
+
     def serving(self) -> list[Replica]:
         """Those that were started and not killed."""
         return [replica for replica in self.replicas if replica.serves()]
@@ -155,6 +181,16 @@ class Fleet:
         """How many shards each gateway has, by its boot; those of gateways that are gone included."""
         statement = "select owner, count(*) from shards where owner is not null group by owner"
         return dict(self.cluster.run(statement, self.database))
+
+    def owner_of(self, uid: str) -> Replica:
+        """The gateway that the group *uid* belongs to."""
+        owner = f"select place from gateways join shards on owner = boot where number = {shard_of(uid)}"
+        ((place,),) = self.cluster.run(owner, self.database)
+        return next(replica for replica in self.replicas if place.endswith(replica.place))
+
+    def uid_of(self, name: str) -> str:
+        """The uid of the group *name*."""
+        return str(self.cluster.run(f"select uid from groups where name = '{name}'", self.database)[0][0])
 
     def is_shared_out(self, living: int) -> bool:
         """Whether *living* gateways have all shards between them, none much more than another."""

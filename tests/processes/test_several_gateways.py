@@ -5,13 +5,14 @@ The cloud's own books are the judge: whatever happens to the gateways, it never 
 """
 
 import itertools
+import json
 import os
 import random
 import shutil
 import statistics
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3
@@ -87,6 +88,56 @@ def test_work_is_divided_and_any_gateway_answers_for_all(three: Fleet, groups: l
     assert three.books.most_alive() == 3
     launching = [replica for replica in three.replicas if "instance.launched" in replica.log.read_text()]
     assert len(launching) > 1
+
+
+SHARED_OUT_S_MAX = 30.0
+"""F76: from the moment a gateway leaves, or serves, until all shards are shared out fairly again."""
+
+
+def launchers(made: Fleet, change: Callable[[], None]) -> dict[str, list[Replica]]:
+    """By group, the gateways that launched for it in consequence of *change*, once that is over."""
+    before = {replica: replica.log.stat().st_size for replica in made.replicas}
+    change()
+    found: dict[str, list[Replica]] = {}
+    for replica, length in before.items():
+        lines = [json.loads(line) for line in replica.log.read_bytes()[length:].splitlines()]
+        for name in {line["group"] for line in lines if line["event"] == "instance.launched"}:
+            found.setdefault(name, []).append(replica)
+    return found
+
+
+def test_four_gateways_have_one_owner_for_each_group_whoever_comes_and_goes(cluster: Cluster, tmp_path: Path) -> None:
+    """F76: a quarter of the shards each; shared out anew within 30 s after one was killed, and after it came back."""
+    with fleet(tmp_path, cluster, 4) as made:
+        wait_for(lambda: made.is_shared_out(4), "the shards to be shared out", SHARED_OUT_S_MAX)
+        client, names = Client(made.replicas[0].port), [f"group-{number}" for number in range(16)]
+        for name in names:
+            client.make_group("web@hotel", 0, ["hotel"], name)
+        took_s = []
+        sizes = itertools.count(1)
+
+        def grow() -> None:
+            size = next(sizes)
+            for number, name in enumerate(names):
+                living = made.serving()
+                Client(living[number % len(living)].port).resize(size, name)
+            wait_for(lambda: all_settled(client, names, size), "all groups to have grown", 60)
+
+        for living in (4, 3, 4):
+            began_s = time.monotonic()
+            if living == 3:
+                made.replicas[3].kill()
+            elif took_s:
+                made.replicas[3].start(made.environ)
+                began_s = time.monotonic()
+            wait_for(lambda n=living: made.is_shared_out(n), "the shards to be shared out", 2 * SHARED_OUT_S_MAX)  # type: ignore[misc]
+            took_s.append(time.monotonic() - began_s)
+            assert launchers(made, grow) == {name: [made.owner_of(made.uid_of(name))] for name in names}
+
+        assert made.books.most_alive() == 3
+        assert len(made.books.alive()) == 3 * len(names)
+    figures.note("shared out among four", left_s=took_s[1], came_s=took_s[2])
+    assert max(took_s) <= SHARED_OUT_S_MAX, took_s
 
 
 @pytest.mark.timeout(120 + 60 * TAKEOVERS)

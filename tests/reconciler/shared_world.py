@@ -7,6 +7,7 @@ arithmetic. Leases are believed and fenced by the product's own code.
 
 import asyncio
 import itertools
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -64,7 +65,8 @@ class Board:
             self.owners[number] = boot
             self.epochs[number] += 1
         living = [Gateway(other, other, "host", is_alone=False) for other in sorted(self.heard_at_s)]
-        return Standing({n: self.epochs[n] for n in mine | wanted.take}, wanted.give, living)
+        ends_at_s = min((at_s for other, at_s in self.heard_at_s.items() if other != boot), default=math.inf) + LEASE_S
+        return Standing({n: self.epochs[n] for n in mine | wanted.take}, wanted.give, living, ends_at_s - now_s)
 
 
 class BoardShards(Shards):
