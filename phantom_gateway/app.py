@@ -20,6 +20,7 @@ from functools import partial
 from aiohttp import web
 
 from backends.cloud import Cloud, token_for
+from backends.threads import Threads
 from phantom_gateway import clock, memory
 from phantom_gateway.accounts import REFRESH_EVERY_S, GatewayAccounts
 from phantom_gateway.clouds import CloudsOf, OwnCloudOf, build_clouds, build_own_cloud
@@ -75,6 +76,10 @@ FREEZES_EVERY_S = 0.5
 
 FREEZES_FRESH_S = 5.0
 """After so long without having read what is frozen, nothing is launched or terminated."""
+
+
+ODD_THREADS = 4
+"""For steps that are rare and may be slow. More: idle memory. Fewer: one slow name server holds up the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +144,7 @@ async def serving(
     """
     all_operations()
     all_endpoints()
+    _settle_threads()
     installation = open_installation(config, environ, clock.now())
     config = installation.config
     check_clouds_in_use(installation)
@@ -196,6 +202,13 @@ async def serving(
         for cloud in clouds.values():
             await cloud.close()
         installation.close()
+
+
+def _settle_threads() -> None:
+    """Nothing; what has no threads of its own (names of hosts, ends of clouds) has some, and never needs the first."""
+    threads = Threads(ODD_THREADS, "odd")
+    threads.fill()
+    asyncio.get_running_loop().set_default_executor(threads)
 
 
 def _start(

@@ -8,10 +8,10 @@ own: passwords or users.
 import asyncio
 import ipaddress
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from phantom_gateway.passwords import fits
+from backends.threads import Threads
+from phantom_gateway.passwords import CannotCheck, fits
 from phantom_gateway.secret import Secret
 
 THREADS = 2
@@ -73,14 +73,16 @@ class Logins:
     def __init__(self) -> None:
         self._users = Throttle(burst=10, refill_s=30.0)  # 2,900 guesses a day, wherever they come from
         self._addresses = Throttle(burst=50, refill_s=6.0)  # a proxy's, or an office's, stands for many people
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="logins")
+        self._threads = Threads(THREADS, "logins")
+        self._threads.fill()
         self._waiting = 0
 
     async def check(self, name: str, password: Secret, password_hash: str | None, address: str, now: datetime) -> bool:
         """
         Whether *password* is that of the user *name*, whose hash is given (None: there is no such user, or no hash).
 
-        Raises TooManyLogins, before any work, when this user or this address failed too often, or too many wait.
+        Raises TooManyLogins, before any work, when this user or this address failed too often, or too many wait; and
+        CannotCheck, which costs nobody an attempt.
         """
         taken: list[tuple[Throttle, str]] = []
         for throttle, key in ((self._addresses, _network(address)), (self._users, name)):
@@ -95,6 +97,9 @@ class Logins:
         self._waiting += 1
         try:
             is_right = await asyncio.get_running_loop().run_in_executor(self._threads, fits, password, password_hash)
+        except CannotCheck:
+            _undo(taken)
+            raise
         finally:
             self._waiting -= 1
         if is_right:

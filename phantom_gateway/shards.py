@@ -14,13 +14,17 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
+from backends.threads import Threads
 from phantom_gateway.records import leases
 from phantom_gateway.records.leases import LEASE_S, Gateway, Standing
-from phantom_gateway.records.session import Connection, Database, RecordsUnavailable
+from phantom_gateway.records.session import Connection, Database, Job, RecordsUnavailable
 from reconciler.lease import LeaseLost, shard_of
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 BEAT_S = 2.0
 """Between two signs of life. Longer: fewer may be missed before the leases are lost. Shorter: idle work."""
@@ -56,6 +60,8 @@ class Shards:
         self._me = me
         self._elapsed = elapsed
         self._now = now
+        # Of its own: jobs that wait for rows must not cost the leases. The first beat starts it, and none needs another.
+        self._thread = Threads(1, "leases")
         self.changed: Callable[[], None] = lambda: None
         self._epochs: Mapping[int, int] = {}
         self._giving: frozenset[int] = frozenset()
@@ -149,7 +155,7 @@ class Shards:
         """Nothing; the shards are nobody's. When the database cannot be told, the leases have to run out."""
         self._epochs, self._sure_until_s = {}, 0.0
         try:
-            await asyncio.to_thread(self._database.write_now, partial(leases.leave, me=self._me))
+            await self._written(partial(leases.leave, me=self._me))
         except RecordsUnavailable as unavailable:
             log.warning("lease.not_given_back", extra={"reason": str(unavailable)})
 
@@ -159,9 +165,14 @@ class Shards:
         self._believe(standing, began_s)
 
     async def _be_heard(self, given: frozenset[int]) -> Standing:
-        # In a thread and on a connection of its own: jobs that wait for rows must not cost the leases.
-        job = partial(leases.be_heard, me=self._me, given=given)
-        return await asyncio.to_thread(self._database.write_now, job)
+        return await self._written(partial(leases.be_heard, me=self._me, given=given))
+
+    async def _written(self, job: Job[T]) -> T:
+        try:
+            future = asyncio.get_running_loop().run_in_executor(self._thread, self._database.write_now, job)
+        except RuntimeError as error:
+            raise RecordsUnavailable(f"no thread: {error}") from error
+        return await future
 
     def _believe(self, standing: Standing, began_s: float) -> None:
         before = {shard: epoch for shard, epoch in self._epochs.items() if shard not in self._giving}

@@ -10,7 +10,6 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -22,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ParamValidationError
 from backends.ec2.dialect import Ec2Credentials, Ec2Settings
 from backends.ec2.errors import Failed, NotSent
 from backends.ec2.wire import Call, Reply, Wire
+from backends.threads import Threads
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ class Ec2Client:
         self._live: set[Call] = set()
         self._now = threading.local()
         self._gate = asyncio.Semaphore(settings.calls_at_once)
-        self._threads = ThreadPoolExecutor(settings.calls_at_once, thread_name_prefix=f"ec2-{name}")
+        self._threads = Threads(settings.calls_at_once, f"ec2-{name}")
 
     async def call(
         self,
@@ -94,7 +94,10 @@ class Ec2Client:
                 raise NotSent("is closed")
             loop = asyncio.get_running_loop()
             call = Call()
-            future = loop.run_in_executor(self._threads, self._exchange, call, operation, parameters, read)
+            try:
+                future = loop.run_in_executor(self._threads, self._exchange, call, operation, parameters, read)
+            except RuntimeError as error:
+                raise NotSent(f"has no thread: {error}") from error
             timer = loop.call_later(deadline_s or self._settings.call_deadline_s, call.cut_off)
             self._live.add(call)
             try:

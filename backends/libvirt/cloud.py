@@ -8,7 +8,6 @@ the next one over the same libvirt finds them by the mark in their metadata.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +19,7 @@ from backends.libvirt.files import Files
 from backends.libvirt.host import Host, Seen, silence
 from backends.libvirt.settings import Image, LibvirtSettings, size_of
 from backends.refusals import of_ec2_alone, refuse
+from backends.threads import Threads
 
 T = TypeVar("T")
 
@@ -60,8 +60,8 @@ class LibvirtCloud:
         self._clock = clock
         self._host = Host(settings.uri)
         self._closed = False
-        self._workers = ThreadPoolExecutor(settings.starts_at_once, thread_name_prefix=f"libvirt-{name}")
-        self._lookers = ThreadPoolExecutor(1, thread_name_prefix=f"libvirt-look-{name}")
+        self._workers = Threads(settings.starts_at_once, f"libvirt-{name}")
+        self._lookers = Threads(1, f"libvirt-look-{name}")
         self._launching = asyncio.Lock()
         self._starting: set[str] = set()
         self._dead_since: dict[str, datetime] = {}
@@ -314,12 +314,16 @@ class LibvirtCloud:
     async def _look(self, step: Callable[..., T], *arguments: Any) -> T:
         return await self._in(self._lookers, step, *arguments)
 
-    async def _in(self, threads: ThreadPoolExecutor, step: Callable[..., T], *arguments: Any) -> T:
+    async def _in(self, threads: Threads, step: Callable[..., T], *arguments: Any) -> T:
         """What *step* returns, in one of *threads*. Raises CloudError, with our name in front."""
         if self._closed:
             raise Unreachable(f"{self.name} is closed")
         try:
-            return await asyncio.get_running_loop().run_in_executor(threads, step, *arguments)
+            future = asyncio.get_running_loop().run_in_executor(threads, step, *arguments)
+        except RuntimeError as error:
+            raise Unreachable(f"{self.name} has no thread: {error}") from error
+        try:
+            return await future
         except (NoCapacity, Refused, Unreachable, Ambiguous) as error:
             raise type(error)(f"{self.name}: {error}") from error
 

@@ -6,10 +6,10 @@ Owns: their number and their end. Does not own: what they do.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, TypeVarTuple
 
 from backends.errors import Unreachable
+from backends.threads import Threads
 
 THREADS = 2
 """Steps at once per cloud. 20 launches on 2 cores: 47 ms with 1, 31 ms with 2; with 4 the event loop waits 14 ms for
@@ -31,15 +31,15 @@ class Workers:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=name)
+        self._threads = Threads(THREADS, name)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, step: Callable[[*Ts], T], *args: *Ts) -> T:
-        """What *step* returns. Raises Unreachable after ``close``, and whatever *step* raises."""
+        """What *step* returns. Raises Unreachable after ``close`` or without a thread, and whatever *step* raises."""
         try:
             future = asyncio.get_running_loop().run_in_executor(self._threads, step, *args)
         except RuntimeError as error:
-            raise Unreachable(f"{self._name} is closed") from error
+            raise Unreachable(f"{self._name} has no thread: {error}") from error
         return await future
 
     def in_background(self, coroutine: Coroutine[None, None, None]) -> None:

@@ -8,10 +8,10 @@ not own: what is asked. Libcloud's drivers are not made for two threads; its doc
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from backends.errors import CloudError, Unreachable
+from backends.threads import Threads
 from backends.via_libcloud.errors import Verb, means
 from backends.via_libcloud.settings import Limits
 from backends.via_libcloud.wire import Traffic, begin, lay
@@ -34,7 +34,7 @@ class Lanes:
         self._live: set[Traffic] = set()
         self._own = threading.local()
         self._gate = asyncio.Semaphore(limits.calls_at_once)
-        self._threads = ThreadPoolExecutor(limits.calls_at_once, thread_name_prefix=f"libcloud-{name}")
+        self._threads = Threads(limits.calls_at_once, f"libcloud-{name}")
 
     async def run(self, verb: Verb, job: Callable[[Any], T], *, deadline_s: float) -> T:
         """
@@ -48,8 +48,11 @@ class Lanes:
                 raise Unreachable(f"{self._name} is closed")
             loop = asyncio.get_running_loop()
             traffic = Traffic()
+            try:
+                future = loop.run_in_executor(self._threads, self._work, traffic, verb, job)
+            except RuntimeError as error:
+                raise Unreachable(f"{self._name} has no thread: {error}") from error
             self._live.add(traffic)
-            future = loop.run_in_executor(self._threads, self._work, traffic, verb, job)
             timer = loop.call_later(deadline_s, traffic.cut.set)
             try:
                 return await asyncio.shield(future)

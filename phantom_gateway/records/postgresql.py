@@ -10,11 +10,11 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Hashable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from backends.threads import Threads
 from phantom_gateway.records.unavailable import RecordsUnavailable
 
 log = logging.getLogger(__name__)
@@ -91,10 +91,11 @@ class Pool:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="records")
+        self._threads = Threads(CONNECTIONS, "records")
         self._own = threading.local()
         self._open: set[sa.Connection] = set()
         self._waiting = 0
+        self._is_filled = False
         self._is_closed = False
         self._is_down = False
         self._knocking = threading.Lock()
@@ -128,7 +129,15 @@ class Pool:
             raise RecordsUnavailable("too many jobs are waiting")
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._run_kept, job, writes)
+            if not self._is_filled:  # commands run their jobs in their own thread
+                self._threads.fill()
+                self._is_filled = True
+            future = asyncio.get_running_loop().run_in_executor(self._threads, self._run_kept, job, writes)
+        except RuntimeError as error:
+            self._waiting -= 1
+            raise RecordsUnavailable(f"no thread: {error}") from error
+        try:
+            return await future
         finally:
             self._waiting -= 1
 

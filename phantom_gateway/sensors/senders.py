@@ -13,10 +13,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-import argon2
-
+from phantom_gateway.passwords import CannotCheck, fits
 from phantom_gateway.records import users
-from phantom_gateway.records.session import Connection, Database
+from phantom_gateway.records.session import Connection, Database, RecordsUnavailable
 from phantom_gateway.records.users import User
 from phantom_gateway.secret import Secret
 from phantom_gateway.sensors.whereabouts import NoTarget
@@ -125,10 +124,13 @@ class Senders:
             return None
         self._check_guesses(user.name)
         loop = asyncio.get_running_loop()
-        fits = await loop.run_in_executor(None, _fits, credentials.password, user.password_hash)
-        if not fits:
+        try:
+            is_right = await loop.run_in_executor(None, fits, credentials.password, user.password_hash)
+        except CannotCheck as error:
+            raise RecordsUnavailable(f"a password cannot be checked: {error}") from error
+        if not is_right:
             self._note_guess(user.name)
-        return user.id if fits else None
+        return user.id if is_right else None
 
     def _check_guesses(self, name: str) -> None:
         began_s, guesses = self._guesses.get(name, (0.0, 0))
@@ -155,10 +157,3 @@ def _user(connection: Connection, name: str) -> User | None:
     if found is None and name.isascii() and name.isdigit() and len(name) < 19:  # noqa: PLR2004 - fits every database
         found = users.by_id(connection, int(name))
     return found
-
-
-def _fits(password: Secret, password_hash: str) -> bool:
-    try:
-        return argon2.PasswordHasher().verify(password_hash, password.reveal())
-    except argon2.exceptions.VerifyMismatchError:
-        return False

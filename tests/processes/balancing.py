@@ -15,7 +15,7 @@ from typing import Self
 import psycopg
 
 from tests.fake_ec2.serving import LoopThread
-from tests.support.postgresql import OWNER, PASSWORD, Cluster, free_port, lend, ordinary_user
+from tests.support.postgresql import OWNER, PASSWORD, Cluster, free_port, lend, let_in, ordinary_user
 from tests.support.waiting import wait_for
 
 
@@ -138,10 +138,7 @@ def pooler(cluster: Cluster, directory: Path) -> Iterator[int]:
     )
     for path in (home, *home.iterdir()):
         lend(path)
-    for parent in directory.parents[: len(directory.parents) - 1]:
-        if parent.name.startswith(("pytest-", "popen-")):  # the second is a worker's
-            parent.chmod(0o755)
-    directory.chmod(0o755)
+    let_in(directory)
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(
             ["pgbouncer", str(home / "pgbouncer.ini")], stdout=log, stderr=log, cwd=home, **ordinary_user()

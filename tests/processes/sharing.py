@@ -46,7 +46,7 @@ def cloud_at(url: str) -> str:
 
 
 class Replica(Gateway):
-    """A gateway on a PostgreSQL database. *port_of_database* may be a pooler's."""
+    """A gateway on a PostgreSQL database. *port_of_database* may be a pooler's; *more* is any gateway's."""
 
     def __init__(
         self,
@@ -56,10 +56,11 @@ class Replica(Gateway):
         *,
         cloud_url: str = "",
         port_of_database: int | None = None,
+        **more: Any,
     ) -> None:
         url = cluster.url(database, port=port_of_database, with_password=False)
         top = f'[database]\nurl = "{url}"\npassword = {{ env = "DATABASE_PASSWORD" }}\n'
-        super().__init__(directory, top=top, clouds=())
+        super().__init__(directory, top=top, clouds=(), **more)
         self._cloud = cloud_at(cloud_url) if cloud_url else ""
 
     def serves(self) -> bool:
@@ -108,6 +109,11 @@ class Books:
         """Machines that live."""
         return self._thread.call(lambda: list(self.world.ledger.alive()))
 
+    def tokens_alive(self) -> set[str]:
+        """The tokens that machines that live were launched with."""
+        ledger = self.world.ledger
+        return self._thread.call(lambda: {born.token for born in ledger.entries if born.machine_id in ledger.alive()})
+
     def most_alive(self) -> int:
         """The most machines of any group that ever lived at once."""
         groups = self.report()["groups"].values()
@@ -122,7 +128,7 @@ class Books:
         return self._thread.call(lambda: self.world.ledger.calls_of(action))
 
     def changes_of(self, uid: str) -> list[float]:
-        """When machines of the group *uid* were launched or terminated by anybody who asked for it, by the cloud's clock."""
+        """When machines of the group *uid* were launched or terminated on request, by the cloud's clock."""
         asked = {Cause.LAUNCH, Cause.TERMINATE}
         entries = self._thread.call(lambda: list(self.world.ledger.entries))
         return [each.at for each in entries if each.group_uid == plain_uid(uid) and each.cause in asked]
@@ -133,9 +139,9 @@ class Books:
 
 
 class Fleet:
-    """*count* gateways that share a database and a cloud."""
+    """*count* gateways that share a database and a cloud; *more* is what each is made with."""
 
-    def __init__(self, directory: Path, cluster: Cluster, count: int, *, port_of_database: int | None = None) -> None:
+    def __init__(self, directory: Path, cluster: Cluster, count: int, **more: Any) -> None:
         self.cluster = cluster
         self.database = cluster.make_database()
         self._thread = LoopThread()
@@ -148,7 +154,7 @@ class Fleet:
                 cluster,
                 self.database,
                 cloud_url=self.books.url,
-                port_of_database=port_of_database,
+                **more,
             )
             for number in range(count)
         ]

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -76,7 +77,8 @@ def three(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(scope="module")
 def names(three: Fleet) -> list[str]:
     """Groups, two of each gateway."""
-    client, found = Client(three.replicas[0].port), {replica.directory: [] for replica in three.replicas}
+    client = Client(three.replicas[0].port)
+    found: dict[Path, list[str]] = {replica.directory: [] for replica in three.replicas}
     for number in itertools.count():
         if min(map(len, found.values())) == 2:
             break
@@ -102,8 +104,9 @@ def pause_until(moment: float) -> None:
 
 def has_acted(made: Fleet, since: dict[str, int]) -> bool:
     """Whether each gateway has changed the cloud after its log was as long as *since* says."""
-    logs = {replica.directory.name: replica.log.read_text()[since[replica.directory.name] :] for replica in made.replicas}
-    return all('"instance.launched"' in log for log in logs.values())
+    return all(
+        '"instance.launched"' in replica.log.read_text()[since[replica.directory.name] :] for replica in made.replicas
+    )
 
 
 def lengths(made: Fleet) -> dict[str, int]:

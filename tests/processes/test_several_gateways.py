@@ -113,7 +113,7 @@ def test_four_gateways_have_one_owner_for_each_group_whoever_comes_and_goes(clus
         client, names = Client(made.replicas[0].port), [f"group-{number}" for number in range(16)]
         for name in names:
             client.make_group("web@hotel", 0, ["hotel"], name)
-        took_s = []
+        took_s: list[float] = []
         sizes = itertools.count(1)
 
         def grow() -> None:

@@ -17,7 +17,7 @@ from phantom_gateway.operations.http_api.call import Answer, Call
 from phantom_gateway.operations.http_api.errand import Errand
 from phantom_gateway.operations.http_api.schemas import FLAG, TEXT, record
 from phantom_gateway.operations.http_api.table import endpoint
-from phantom_gateway.passwords import PASSWORD_LENGTH_MAX
+from phantom_gateway.passwords import PASSWORD_LENGTH_MAX, CannotCheck
 from phantom_gateway.records import tokens, users
 from phantom_gateway.records.session import Connection
 from phantom_gateway.records.users import User
@@ -45,13 +45,13 @@ FAILURE = record("TokenFailure", {"success": FLAG, "errors": TEXT, "error": TEXT
     "POST",
     "/token",
     "A token for a password, good for seven days",
-    answers={200: LOGGED_IN, 401: FAILURE, 429: FAILURE},
+    answers={200: LOGGED_IN, 401: FAILURE, 429: FAILURE, 503: FAILURE},
     open=True,
     body=CREDENTIALS,
     takes_form=True,
 )
 async def log_in(errand: Errand, call: Call) -> Answer:
-    """The token; 401 when name or password is wrong, which of them is not told; 429 after too many failures."""
+    """The token; 401 when name or password is wrong, which is not told; 429 after too many failures; 503 for now."""
     name, password = call.body.get("username"), call.body.get("password")
     if not name or not password:
         return _failure("Must include 'username' and 'password' as POST parameters.")
@@ -64,6 +64,10 @@ async def log_in(errand: Errand, call: Call) -> Answer:
         text = f"Too many failed logins; try again in {wait.retry_after_s} s."
         headers = {"Retry-After": str(wait.retry_after_s)}
         return _failure(text, HTTPStatus.TOO_MANY_REQUESTS, "TooManyRequests", headers)
+    except CannotCheck as error:
+        log.warning("login.not_checked", extra={"reason": str(error)})
+        text, headers = "Passwords cannot be checked now; try again.", {"Retry-After": "1"}
+        return _failure(text, HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable", headers)
     new = None
     if is_right and user is not None:
         new = await errand.database.write(partial(_make, user=user, errand=errand))
