@@ -22,8 +22,8 @@ class Threads(ThreadPoolExecutor):
     """
     At most *count* threads, started when they are needed, or all at once by :meth:`fill`.
 
-    Where no more can be started, steps wait for those that there are. Without any, ``submit`` raises RuntimeError, as it
-    does after ``shutdown``, and the step is never done.
+    Where no more can be started, steps wait for those that there are. Without any, ``submit`` raises RuntimeError, as
+    after ``shutdown``, and the step is never done.
     """
 
     def __init__(self, count: int, name: str) -> None:
@@ -62,7 +62,7 @@ class Threads(ThreadPoolExecutor):
             self._tell(is_short=False)
         return outcome
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - as inherited
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """See the executor."""
         self._is_shut = True
         for outcome in list(self._due) if cancel_futures else ():
@@ -84,4 +84,4 @@ def _take(outcome: "Future[T]", step: Callable[..., T], args: tuple[Any, ...], k
     except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits, as in Python's own executor
         outcome.set_exception(error)
     finally:
-        del outcome, args, kwargs  # the error knows this frame: what it held would stay until somebody looks for garbage
+        del outcome, args, kwargs  # the error knows this frame, and would be kept by what it is in

@@ -110,6 +110,7 @@ async def run(config: Config, environ: Mapping[str, str], announce: Callable[[st
     """Nothing, once SIGTERM or SIGINT asked for the end. *announce* is told where the gateway serves."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(memory.Shortage())
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     with held(config):

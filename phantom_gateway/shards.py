@@ -60,7 +60,7 @@ class Shards:
         self._me = me
         self._elapsed = elapsed
         self._now = now
-        # Of its own: jobs that wait for rows must not cost the leases. The first beat starts it, and none needs another.
+        # Its own: jobs that wait for rows must not cost the leases. The first beat starts it, and none needs another.
         self._thread = Threads(1, "leases")
         self.changed: Callable[[], None] = lambda: None
         self._epochs: Mapping[int, int] = {}

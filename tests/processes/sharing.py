@@ -73,6 +73,10 @@ class Replica(Gateway):
         lock = (self.state / "lock").stat()
         return f":{lock.st_dev}:{lock.st_ino}"
 
+    def unlimit(self) -> None:
+        """Nothing; its next start is an ordinary one, whatever script it was made with."""
+        self._module = ("phantom_gateway", "serve", "--config")
+
     def freeze(self) -> None:
         """Nothing; it is stopped in whatever it does, and answers nobody."""
         os.kill(self.pid, signal.SIGSTOP)

@@ -1,8 +1,8 @@
 """
-The gateway where the kernel gives no more threads or processes: ``python -m tests.processes.scripts.few_threads WORDS``.
+The gateway where the kernel gives no more threads or processes: ``python -m tests.processes.scripts.few_threads``.
 
-From SIGUSR1 on, until SIGUSR2. Such limits do not bind root, whatever it is told: root becomes nobody, who may do no more
-than others, but for opening any file. Whoever is not root stays who he is.
+From SIGUSR1 on, until SIGUSR2. Such limits do not bind root, whatever it is told: root becomes nobody, who may do no
+more than others, but for opening any file. Whoever is not root stays who he is.
 """
 
 import os
@@ -27,7 +27,7 @@ if __name__ == "__main__":
         who = ["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]
         what = ["--inh-caps", ALONE, "--ambient-caps", ALONE, "--bounding-set", ALONE]
         this = [sys.executable, "-m", __spec__.name, *sys.argv[1:]]
-        os.execvp("setpriv", ["setpriv", *who, *what, "--", *this])  # noqa: S606, S607 - this very program
+        os.execvp("setpriv", ["setpriv", *who, *what, "--", *this])
     before = resource.getrlimit(resource.RLIMIT_NPROC)[0]
     signal.signal(signal.SIGUSR1, lambda *_: allow(1))
     signal.signal(signal.SIGUSR2, lambda *_: allow(before))
