@@ -111,6 +111,7 @@ async def run(config: Config, environ: Mapping[str, str], announce: Callable[[st
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(memory.Shortage())
+    _settle_threads(loop)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     with held(config):
@@ -145,7 +146,6 @@ async def serving(
     """
     all_operations()
     all_endpoints()
-    _settle_threads()
     installation = open_installation(config, environ, clock.now())
     config = installation.config
     check_clouds_in_use(installation)
@@ -205,11 +205,11 @@ async def serving(
         installation.close()
 
 
-def _settle_threads() -> None:
+def _settle_threads(loop: asyncio.AbstractEventLoop) -> None:
     """Nothing; what has no threads of its own (names of hosts, ends of clouds) has some, and never needs the first."""
     threads = Threads(ODD_THREADS, "odd")
     threads.fill()
-    asyncio.get_running_loop().set_default_executor(threads)
+    loop.set_default_executor(threads)
 
 
 def _start(

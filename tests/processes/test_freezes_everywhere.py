@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.fake_ec2.ledger import Heard
+from tests.processes import figures
 from tests.processes.calls import Client, Lost, Refusal
 from tests.processes.sharing import Fleet, fleet
 from tests.support.postgresql import Cluster
@@ -144,6 +145,8 @@ def test_the_red_button_holds_every_gateway_within_two_seconds(three: Fleet, nam
     three.told(third, "thaw", "--all")
     wait_for(lambda: all_have(Client(first.port), names, 3), "all groups to be whole", 60)
 
+    last_s = max(call.at for call in changes(three, 0.0) if call.at < frozen_at + EFFECTIVE_S_MAX) - frozen_at
+    figures.note("frozen everywhere", last_call_s=last_s)
     assert min(seen.values()) > 0, seen
     assert accepted >= len(names) * FROZEN_S / ASK_EVERY_S / 2
     assert calls == []

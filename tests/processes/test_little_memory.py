@@ -1,8 +1,8 @@
 """
 A gateway that gets no more memory from the kernel while it is busy (F11).
 
-Owns: the kernel's limit on its addresses, just above what it has at rest; floods that make it grow; and what is there after
-a restart without the limit, by the cloud's book. Does not own: being killed (``test_crashes``).
+Owns: the kernel's limit on its addresses, just above what it has at rest; floods that make it grow; and what is there
+after a restart without the limit, by the cloud's book. Does not own: being killed (``test_crashes``).
 """
 
 import http.client
