@@ -11,7 +11,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,7 +22,7 @@ from phantom_gateway.keyring import new_key
 from reconciler.lease import shard_of
 from tests.fake_ec2.endpoint import Endpoint
 from tests.fake_ec2.faults import FaultPlan
-from tests.fake_ec2.knobs import AWS
+from tests.fake_ec2.knobs import AWS, Knobs
 from tests.fake_ec2.ledger import Cause, Heard, plain_uid
 from tests.fake_ec2.serving import LoopThread, Served
 from tests.fake_ec2.world import World
@@ -29,6 +31,9 @@ from tests.support.gateway import SECRET_ACCESS_KEY, Gateway
 from tests.support.postgresql import PASSWORD, Cluster
 
 IMAGE = "ami-00000000000000001"
+
+QUICK = replace(AWS, pending_s=0.5, shutting_down_s=0.5)
+"""A cloud whose machines run at once: for tests that look at gateways, not at how long a group takes to be whole."""
 
 CLOUD = """
 [clouds.hotel]
@@ -94,9 +99,9 @@ class Replica(Gateway):
 class Books:
     """The cloud, and what it saw of its clients. Its methods may be called from any thread."""
 
-    def __init__(self, thread: LoopThread, seed: int = 0) -> None:
+    def __init__(self, thread: LoopThread, seed: int = 0, knobs: Knobs = AWS) -> None:
         self._thread = thread
-        self.world = World(AWS, rng=Random(seed))
+        self.world = World(knobs, rng=Random(seed))
         self.plan = FaultPlan(rng=Random(seed + 1), clock=self.world.clock)
         self._served: Served = thread.serve(Endpoint(self.world, self.plan).application())
         self.url = self._served.url
@@ -145,12 +150,12 @@ class Books:
 class Fleet:
     """*count* gateways that share a database and a cloud; *more* is what each is made with."""
 
-    def __init__(self, directory: Path, cluster: Cluster, count: int, **more: Any) -> None:
+    def __init__(self, directory: Path, cluster: Cluster, count: int, *, knobs: Knobs = AWS, **more: Any) -> None:
         self.cluster = cluster
         self.database = cluster.make_database()
         self._thread = LoopThread()
         self._thread.__enter__()
-        self.books = Books(self._thread)
+        self.books = Books(self._thread, knobs=knobs)
         self.environ = {"PHANTOM_GATEWAY_KEYS": new_key().reveal(), "DATABASE_PASSWORD": PASSWORD}
         self.replicas = [
             Replica(
@@ -165,8 +170,11 @@ class Fleet:
 
     def start(self) -> None:
         """Nothing; all serve, and there is a launch configuration."""
-        for replica in self.replicas:
-            replica.start(self.environ)
+        first, *others = self.replicas
+        first.start(self.environ)  # by itself: it gives all of them their identity
+        with ThreadPoolExecutor(len(self.replicas)) as at_once:
+            for started in [at_once.submit(replica.start, self.environ) for replica in others]:
+                started.result()
         Client(self.replicas[0].port).make_launch_configuration("web@hotel", IMAGE)
 
     def close(self) -> None:

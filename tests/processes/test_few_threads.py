@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes.calls import Client, Refusal
-from tests.processes.sharing import fleet
+from tests.processes.sharing import QUICK, fleet
 from tests.support.gateway import PASSWORD, Gateway
 from tests.support.postgresql import Cluster, let_in
 from tests.support.waiting import wait_for
@@ -90,7 +90,7 @@ def login(port: int) -> int:
 def test_requests_wait_for_the_threads_there_are(cluster: Cluster, tmp_path: Path) -> None:
     """F69: without another thread, sixteen clients are served, logins get a 503, and nothing is off the records."""
     let_in(tmp_path)
-    with fleet(tmp_path, cluster, 1, module=FEW_THREADS) as made:
+    with fleet(tmp_path, cluster, 1, knobs=QUICK, module=FEW_THREADS) as made:
         gateway, answers = made.replicas[0], Counter[str]()
         client, names = Client(gateway.port), [f"group-{number}" for number in range(CLIENTS)]
         with no_more_threads(gateway):

@@ -16,7 +16,7 @@ import pytest
 from tests.fake_ec2.ledger import Heard
 from tests.processes import figures
 from tests.processes.calls import Client, Lost, Refusal
-from tests.processes.sharing import Fleet, fleet
+from tests.processes.sharing import QUICK, Fleet, fleet
 from tests.support.postgresql import Cluster
 from tests.support.waiting import wait_for
 
@@ -70,7 +70,7 @@ def pressed(made: Fleet, names: list[str]) -> Iterator[Pressure]:
 @pytest.fixture(scope="module")
 def three(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Three gateways that have shared out the shards."""
-    with fleet(tmp_path_factory.mktemp("freezes"), cluster, 3) as made:
+    with fleet(tmp_path_factory.mktemp("freezes"), cluster, 3, knobs=QUICK) as made:
         wait_for(lambda: made.is_shared_out(3), "the shards to be shared out", 60)
         yield made
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes.calls import Client, Lost, Refusal
-from tests.processes.sharing import Replica, fleet
+from tests.processes.sharing import QUICK, Replica, fleet
 from tests.processes.test_few_threads import login
 from tests.support.postgresql import Cluster
 from tests.support.waiting import wait_for
@@ -124,7 +124,8 @@ def is_well(gateway: Replica) -> bool:
 @pytest.mark.parametrize("more_mib", [2, 8])
 def test_a_gateway_out_of_memory_loses_and_leaks_nothing(cluster: Cluster, tmp_path: Path, more_mib: int) -> None:
     """F11: it answers with an error of AWS's or dies, never lies; what it acknowledged is there, and no VM too many."""
-    with fleet(tmp_path, cluster, 1, module=(LITTLE_MEMORY, str(more_mib), "serve", "--config")) as made:
+    module = (LITTLE_MEMORY, str(more_mib), "serve", "--config")
+    with fleet(tmp_path, cluster, 1, knobs=QUICK, module=module) as made:
         (gateway,) = made.replicas
         os.kill(gateway.pid, signal.SIGUSR1)
         with under_pressure(gateway) as writers:

@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tests.processes import figures
 from tests.processes.balancing import Balancer, Line, pooler
 from tests.processes.calls import Client, Refusal
-from tests.processes.sharing import Fleet, Replica, fleet
+from tests.processes.sharing import QUICK, Fleet, Replica, fleet
 from tests.support.gateway import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from tests.support.postgresql import Cluster
 from tests.support.waiting import wait_for
@@ -108,7 +108,7 @@ def launchers(made: Fleet, change: Callable[[], None]) -> dict[str, list[Replica
 
 def test_four_gateways_have_one_owner_for_each_group_whoever_comes_and_goes(cluster: Cluster, tmp_path: Path) -> None:
     """F76: a quarter of the shards each; shared out anew within 30 s after one was killed, and after it came back."""
-    with fleet(tmp_path, cluster, 4) as made:
+    with fleet(tmp_path, cluster, 4, knobs=QUICK) as made:
         wait_for(lambda: made.is_shared_out(4), "the shards to be shared out", SHARED_OUT_S_MAX)
         client, names = Client(made.replicas[0].port), [f"group-{number}" for number in range(16)]
         for name in names:
