@@ -3,12 +3,13 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import argon2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from phantom_gateway.logins import Logins, Throttle, TooManyLogins
-from phantom_gateway.passwords import fits, hashed
+from phantom_gateway.passwords import CannotCheck, fits, hashed
 from phantom_gateway.secret import Secret
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -101,5 +102,25 @@ async def test_a_right_password_costs_no_attempt() -> None:
     try:
         for _ in range(12):
             assert await logins.check("alice", Secret("right"), password_hash, "10.0.0.1", NOW + timedelta())
+    finally:
+        logins.close()
+
+
+async def test_a_password_that_cannot_be_checked_is_nobodys_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without threads for a hash it was a mistake of ours, and counted as a guess (F69)."""
+
+    def verify(*_: object) -> bool:
+        raise argon2.exceptions.VerificationError("Threading failure")
+
+    logins, password = Logins(), Secret("right")
+    password_hash = hashed(password)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(argon2.PasswordHasher, "verify", verify)
+            for _ in range(20):
+                with pytest.raises(CannotCheck):
+                    await logins.check("alice", password, password_hash, "192.0.2.1", NOW)
+
+        assert await logins.check("alice", password, password_hash, "192.0.2.1", NOW)
     finally:
         logins.close()
