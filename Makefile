@@ -20,7 +20,7 @@ ROOMS := phantom_gateway protocol backends reconciler
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test failover sim sim-long replay check audit lock format bench manual metrics clients prometheus clean setup-vms test-vms setup-openstack test-openstack
+.PHONY: help setup run demo test test-postgresql failover sim sim-long replay check audit lock format bench manual metrics clients prometheus clean setup-vms test-vms setup-openstack test-openstack
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,10 @@ demo: $(VENV)/installed $(CLIENTS)/installed ## The whole story with the real AW
 
 test: $(VENV)/installed-tests $(CLIENTS)/installed ## Run all tests, real clients and real processes included
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --reruns 2 --reruns-delay 1
+
+test-postgresql: $(VENV)/installed-tests $(CLIENTS)/installed ## The tests of whole gateways once more, with their records in PostgreSQL
+	@PHANTOM_TEST_DATABASE=postgresql $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+		--reruns 2 --reruns-delay 1 tests/clients tests/processes tests/crash_points tests/real_clouds tests/as_tools
 
 sim: $(VENV)/installed-tests ## Simulate fresh universes for a minute: faults, crashes, and what may never happen
 	@$(BIN)/python -m tests.sim.playing --for-s 60

@@ -11,15 +11,23 @@ from pathlib import Path
 import pytest
 
 from phantom_gateway.records.session import Database, sqlite_url
-from tests.support import canary
-from tests.support.postgresql import Cluster, binaries
+from tests.support import canary, records
+from tests.support.postgresql import Cluster, binaries, remove_shared, shared
 
 LONGEST = ("sim", "crash_points", "processes", "clients", "real_clouds")
 """Rooms with files that take minutes. They begin, so that no worker is left with one when the others have ended."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+OF_BOTH_KINDS = {"cluster", "database", "kept", "office", "own_cluster", "pair"}
+"""Fixtures of tests that every run plays on PostgreSQL: ``make test-postgresql`` is for the others."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Nothing; the longest rooms are first, in this order, and all else is as it was."""
+    if records.CHOSEN == records.POSTGRESQL:
+        known = [item for item in items if OF_BOTH_KINDS.intersection(getattr(item, "fixturenames", ()))]
+        config.hook.pytest_deselected(items=known)
+        items[:] = [item for item in items if item not in known]
     rank = {room: number for number, room in enumerate(LONGEST)}
     root = Path(__file__).parent
     items.sort(key=lambda item: rank.get(item.path.relative_to(root).parts[0], len(rank)))
@@ -28,19 +36,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Nothing; a run that leaves a planted secret anywhere fails."""
     config.pluginmanager.register(canary, "canary")
+    if records.CHOSEN not in records.KINDS:
+        raise pytest.UsageError(f"PHANTOM_TEST_DATABASE is one of {', '.join(records.KINDS)}, not {records.CHOSEN}")
+    if records.CHOSEN == records.POSTGRESQL and binaries() is None:
+        raise pytest.UsageError("PHANTOM_TEST_DATABASE: PostgreSQL is not installed: apt-get install postgresql")
+
+
+def pytest_sessionfinish() -> None:
+    """Nothing; the shared server is gone, searched for what must not be there."""
+    remove_shared()
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def cluster() -> Cluster:
     """A PostgreSQL server that every test shares, each with databases of its own."""
     if binaries() is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    made = Cluster()
-    try:
-        made.create()
-        yield made
-    finally:
-        made.remove()
+    return shared()
 
 
 @pytest.fixture

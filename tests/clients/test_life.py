@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from tests.clients import driving
+from tests.clients.conftest import Gateways
 from tests.clients.driving import Client
 from tests.clients.fleet import USER_DATA, Fleet, refused
 from tests.support.gateway import ACCOUNT_ID, Gateway
+from tests.support.records import CHOSEN, POSTGRESQL
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.clients
@@ -65,10 +67,26 @@ LISTS = {
 }
 
 
-@pytest.fixture(scope="module", params=driving.ALL)
-def client(request: pytest.FixtureRequest, gateway: Gateway) -> Iterator[Client]:
-    """Each client in turn, with the right keys."""
-    client = driving.ALL[request.param].open(gateway.client_environ)
+CLIENTS = {name: (name, CHOSEN) for name in driving.ALL} | {"boto3-postgresql": ("boto3-v4", POSTGRESQL)}
+"""By the test's id, the client and the kind of the gateway's records: one lives on PostgreSQL in every run."""
+
+
+@pytest.fixture(scope="module", params=CLIENTS)
+def who(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Each client in turn, and what its gateway keeps its records in."""
+    return CLIENTS[request.param]
+
+
+@pytest.fixture(scope="module")
+def gateway(gateways: Gateways, who: tuple[str, str]) -> Gateway:
+    """The gateway with such records."""
+    return gateways(who[1])
+
+
+@pytest.fixture(scope="module")
+def client(gateway: Gateway, who: tuple[str, str]) -> Iterator[Client]:
+    """The client, with the right keys."""
+    client = driving.ALL[who[0]].open(gateway.client_environ)
     yield client
     client.close()
 

@@ -81,6 +81,7 @@ class MortalGateway(Gateway):
         self._process.stdin.close()
         self._process.wait(timeout=30)
         self._process.stdout.close()
+        self.records.drop()
 
     def _open(self, environ: Mapping[str, str] | None) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)

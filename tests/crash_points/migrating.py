@@ -1,13 +1,12 @@
 """
-Records of an older version, made of newer ones, and what they hold to the letter.
+Records of an older version, made of newer ones.
 
 Owns: going back by the migrations themselves. Does not own: going forward, which is the gateway's.
 """
 
-import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -16,6 +15,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 import phantom_gateway.records
+from tests.support.records import Records
 
 MIGRATIONS = Path(phantom_gateway.records.__file__).parent / "migrations"
 REVISIONS = sorted(file.name[:4] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
@@ -25,10 +25,10 @@ _alembic = threading.Lock()
 
 
 @contextmanager
-def _configured(file: Path) -> Iterator[tuple[Config, sa.Connection]]:
+def _configured(records: Records) -> Iterator[tuple[Config, sa.Connection]]:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    engine = sa.create_engine(sa.URL.create("sqlite", database=str(file)))
+    engine = sa.create_engine(records.url)
     with _alembic, engine.connect() as connection:
         config.attributes["connection"] = connection
         yield config, connection
@@ -36,31 +36,24 @@ def _configured(file: Path) -> Iterator[tuple[Config, sa.Connection]]:
     engine.dispose()
 
 
-def go_back(file: Path, revision: str) -> None:
-    """Nothing; the records in *file* are as the version before *revision* has them."""
-    with _configured(file) as (config, _):
+def go_back(records: Records, revision: str) -> None:
+    """Nothing; *records* are as the version before *revision* has them."""
+    with _configured(records) as (config, _):
         before = ScriptDirectory.from_config(config).get_revision(revision).down_revision
         assert isinstance(before, str), f"there is nothing before {revision}"
         command.downgrade(config, before)
 
 
-def statements_to(file: Path, revision: str) -> int:
-    """How many statements bring the records in *file*, which is a copy and spoiled by it, to *revision*."""
+def statements_to(records: Records, revision: str) -> int:
+    """How many statements bring the *records*, which are a copy and spoiled by it, to *revision*."""
     heard = []
-    with _configured(file) as (config, connection):
+    with _configured(records) as (config, connection):
         sa.event.listen(connection, "after_cursor_execute", lambda *_: heard.append(1))
         command.upgrade(config, revision)
     return len(heard)
 
 
-def content(file: Path) -> list[str]:
-    """All that the records in *file* hold, schema included."""
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
-        return list(connection.iterdump())
-
-
-def revision_of(file: Path) -> str:
-    """Which revision the records in *file* say they are."""
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
-        ((revision,),) = connection.execute("select version_num from alembic_version").fetchall()
+def revision_of(records: Records) -> str:
+    """Which revision the records say they are."""
+    ((revision,),) = records.rows("select version_num from alembic_version")
     return str(revision)

@@ -5,7 +5,6 @@ Owns: arming, waiting for each death, the restarts, and the verdict from the end
 """
 
 import math
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from tests.fake_ec2.knobs import AWS
 from tests.fake_ec2.serving import LoopThread
 from tests.fake_ec2.world import World
 from tests.processes.calls import Client, Lost, Refusal
+from tests.support.records import Records
 from tests.support.waiting import wait_for
 
 CLOUD = """
@@ -44,7 +44,9 @@ WAYS = AWS.changed({"pending_s": 0.2, "shutting_down_s": 0.1, "terminated_listed
 class Stage:
     """One endpoint, one state directory, and the gateway's many lives. A context."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, database: str) -> None:
+        """*database*: the kind of its records."""
+        self._database = database
         self._arm = directory / "arm"
         self._servers = LoopThread()
         self._world = World(WAYS)
@@ -70,6 +72,7 @@ class Stage:
             module=("tests.crash_points.dying",),
             arguments=(str(self._arm),),
             password="",
+            database=self._database,
         )
         self._gateway.start()
         self._client.make_launch_configuration("web@hotel", "ami-00000000000000001")
@@ -176,8 +179,11 @@ class Stage:
 
     def statements_to(self, revision: str) -> int:
         """How many statements a start takes to bring the records to *revision*."""
-        copy = Path(shutil.copy(self._records, self._directory / "copy.db"))
-        return migrating.statements_to(copy, revision)
+        copy = self._records.copy(self._directory / "copy")
+        try:
+            return migrating.statements_to(copy, revision)
+        finally:
+            copy.drop()
 
     def die_migrating(self, point: str, *, is_new: bool = False) -> None:
         """
@@ -185,7 +191,7 @@ class Stage:
 
         Or, after the one commit (*is_new*), the first left those of the new version, and the second began with them.
         """
-        before = migrating.content(self._records)
+        before = self._records.content()
         self._point, self._deaths = point, 2
         self.arm()
         for _ in range(self._deaths):
@@ -193,7 +199,7 @@ class Stage:
             if is_new:
                 assert migrating.revision_of(self._records) == migrating.REVISIONS[-1]
             else:
-                assert migrating.content(self._records) == before
+                assert self._records.content() == before
 
     def go_on(self) -> None:
         """Nothing; the gateway serves again, and every machine is in its group as if nothing had been."""
@@ -232,8 +238,8 @@ class Stage:
         return self._gateway.is_dead
 
     @property
-    def _records(self) -> Path:
-        return self._gateway.state / "phantom.db"
+    def _records(self) -> Records:
+        return self._gateway.records
 
     @property
     def _comes_again(self) -> bool:

@@ -5,15 +5,20 @@ Each point is reached for certain: a flow that does not come by is a failure of 
 has what it wants, every machine is on record, and no token has launched more than it was to.
 """
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.crash_points.dying import CLOUD_VERBS, COMMIT, LEDGER_VERBS, MIGRATION, STATEMENT
 from tests.crash_points.migrating import REVISIONS
 from tests.crash_points.stage import Stage
 from tests.crash_points.theatre import Theatre
+from tests.support.postgresql import binaries, shared
+from tests.support.records import CHOSEN, POSTGRESQL
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
 
@@ -241,37 +246,59 @@ SCENES = [
 ]
 MIGRATIONS = [Migration(revision) for revision in REVISIONS[1:]]
 
+SAMPLE = [] if CHOSEN == POSTGRESQL else [Scene(grow, point, deaths_at(point)[0]) for point in POINTS[grow]]
+"""What every run of the tests plays on PostgreSQL, too; ``make test-postgresql`` plays everything there."""
+
+
+def on(kind: str, scenes: Sequence[Scene | Migration]) -> list[ParameterSet]:
+    """The *scenes*, played by gateways with this kind of records."""
+    return [pytest.param(kind, scene, id=f"{scene}-{kind}") for scene in scenes]
+
+
+Theatres = Callable[[str], Theatre]
+
 
 @pytest.fixture(scope="module")
-def theatre(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
-    """Endpoints and state directories for all the scenes that were asked for."""
-    callspecs = [item.callspec for item in request.session.items if hasattr(item, "callspec")]
-    asked_for = {str(each.params.get("scene")) for each in callspecs}
+def theatres(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatres]:
+    """By the kind of records, endpoints and state directories for all the scenes that were asked for."""
+    callspecs = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
     scenes: list[Callable[[Stage], None]] = [*SCENES, *MIGRATIONS]
-    programme = [(str(scene), scene) for scene in scenes if str(scene) in asked_for]
-    with Theatre(tmp_path_factory.mktemp("crash_points"), programme) as made:
-        yield made
+    if any(each.get("kind") == POSTGRESQL for each in callspecs) and binaries() is not None:
+        shared().make_pattern()  # now: once scenes are played, threads go through migrations, and Alembic knows one
+    with ExitStack() as exits:
+
+        @functools.cache
+        def of(kind: str) -> Theatre:
+            if kind == POSTGRESQL:
+                request.getfixturevalue("cluster")  # skips where no server is installed
+            asked_for = {str(each.get("scene")) for each in callspecs if each.get("kind") == kind}
+            programme = [(str(scene), scene) for scene in scenes if str(scene) in asked_for]
+            directory = tmp_path_factory.mktemp("crash_points")
+            return exits.enter_context(Theatre(directory, programme, kind))
+
+        yield of
 
 
-@pytest.mark.parametrize("scene", SCENES, ids=str)
-def test_a_crash_is_survived(theatre: Theatre, scene: Scene) -> None:
+@pytest.mark.parametrize(("kind", "scene"), [*on(CHOSEN, SCENES), *on(POSTGRESQL, SAMPLE)])
+def test_a_crash_is_survived(theatres: Theatres, kind: str, scene: Scene) -> None:
     """
     However often the gateway is killed, the group ends as it was wanted: no machine too many and none forgotten.
 
     F1, F2, F3, F5, F6 and F7 of docs/proofs.md.
     """
-    theatre.play(str(scene))
+    theatres(kind).play(str(scene))
 
 
-@pytest.mark.parametrize("scene", MIGRATIONS, ids=str)
-def test_a_crash_in_a_migration_is_survived(theatre: Theatre, scene: Migration) -> None:
+@pytest.mark.parametrize(("kind", "scene"), on(CHOSEN, MIGRATIONS))
+def test_a_crash_in_a_migration_is_survived(theatres: Theatres, kind: str, scene: Migration) -> None:
     """F66: killed at any statement, at the commit or after it, the records are the old ones or the new, never both."""
-    theatre.play(str(scene))
+    theatres(kind).play(str(scene))
 
 
-def test_all_scenes_leave_nothing_behind(theatre: Theatre) -> None:
+@pytest.mark.parametrize("kind", sorted({CHOSEN, *(POSTGRESQL for _ in SAMPLE)}))
+def test_all_scenes_leave_nothing_behind(theatres: Theatres, kind: str) -> None:
     """When the groups of all scenes are deleted, no endpoint's book has a living machine left."""
-    theatre.leaks_nothing()
+    theatres(kind).leaks_nothing()
 
 
 def test_there_are_enough_points() -> None:

@@ -26,7 +26,9 @@ class Theatre:
     Each stage keeps its endpoint and its records from scene to scene: what a crash leaves behind is there at the next.
     """
 
-    def __init__(self, directory: Path, programme: Sequence[tuple[str, Scene]]) -> None:
+    def __init__(self, directory: Path, programme: Sequence[tuple[str, Scene]], database: str) -> None:
+        """*database*: what kind of records the gateways have."""
+        self._database = database
         self._directory = directory
         self._scenes = dict(programme)
         self._order = [name for name, _ in programme]
@@ -37,7 +39,7 @@ class Theatre:
     def __enter__(self) -> Self:
         self._exits = ExitStack()
         for number in range(STAGES):
-            stage = self._exits.enter_context(Stage(self._directory / f"stage-{number}"))
+            stage = self._exits.enter_context(Stage(self._directory / f"stage-{number}", self._database))
             self._stages.append(stage)
             self._free.put(stage)
         self._players = self._exits.enter_context(ThreadPoolExecutor(STAGES))

@@ -29,6 +29,7 @@ from tests.fake_ec2.world import World
 from tests.processes.calls import Client, Lost, Refusal
 from tests.support.gateway import SECRET_ACCESS_KEY, Gateway
 from tests.support.postgresql import PASSWORD, Cluster
+from tests.support.records import POSTGRESQL, OnServer
 
 IMAGE = "ami-00000000000000001"
 
@@ -63,9 +64,9 @@ class Replica(Gateway):
         port_of_database: int | None = None,
         **more: Any,
     ) -> None:
-        url = cluster.url(database, port=port_of_database, with_password=False)
-        top = f'[database]\nurl = "{url}"\npassword = {{ env = "DATABASE_PASSWORD" }}\n'
-        super().__init__(directory, top=top, clouds=(), **more)
+        super().__init__(directory, clouds=(), database=POSTGRESQL, **more)
+        password = '{ env = "DATABASE_PASSWORD" }'
+        self.records = OnServer(cluster, database, port=port_of_database, password=password)
         self._cloud = cloud_at(cloud_url) if cloud_url else ""
 
     def serves(self) -> bool:

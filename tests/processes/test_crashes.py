@@ -11,12 +11,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.processes.calls import Client, Lost
 from tests.support.gateway import Gateway
+from tests.support.records import CHOSEN
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
@@ -29,10 +31,10 @@ CLOUDS = ("hotel", "sierra")
 SIZE_MAX = 6
 
 
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A gateway with two clouds and a launch configuration for each; tests leave it running, without groups."""
-    made = Gateway(tmp_path_factory.mktemp("crashes"), clouds=CLOUDS)
+@contextmanager
+def serving(directory: Path, kind: str) -> Iterator[Gateway]:
+    """A gateway with two clouds and a launch configuration for each, and records of this kind; it is killed often."""
+    made = Gateway(directory, clouds=CLOUDS, password="", database=kind)
     made.start()
     try:
         for cloud in CLOUDS:
@@ -42,14 +44,28 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         made.stop()
 
 
-@pytest.fixture
-def client(gateway: Gateway) -> Iterator[Client]:
-    """A client, and a world without groups and VMs after the test."""
+@contextmanager
+def calling(gateway: Gateway) -> Iterator[Client]:
+    """A client, and a world without groups and VMs after it."""
     made = Client(gateway.port)
     yield made
     if made.group() is not None:
         made.delete()
     wait_for(lambda: made.group() is None and not gateway.vm_pids(), "the group and its VMs to be gone")
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """The gateway that most tests share; they leave it running, without groups."""
+    with serving(tmp_path_factory.mktemp("crashes"), CHOSEN) as made:
+        yield made
+
+
+@pytest.fixture
+def client(gateway: Gateway) -> Iterator[Client]:
+    """A client of it."""
+    with calling(gateway) as made:
+        yield made
 
 
 def machine_ids(gateway: Gateway) -> list[str]:
@@ -110,11 +126,16 @@ class Scaler:
 
 
 @pytest.mark.timeout(300)  # twenty starts of the interpreter, on machines that may be busy
-def test_twenty_kills_lose_no_answer_and_no_vm(gateway: Gateway, client: Client) -> None:
+def test_twenty_kills_lose_no_answer_and_no_vm(tmp_path: Path, kept: str) -> None:
     """However often it is killed while it scales, the group ends with the VMs it desires, each known (F8, F9, F11)."""
     seed = random.randrange(2**32)
     print(f"seed: {seed}")  # noqa: T201 - shown when the test fails, to repeat it
-    chance = random.Random(seed)
+    with serving(tmp_path, kept) as gateway, calling(gateway) as client:
+        kill_twenty_times(gateway, client, random.Random(seed))
+
+
+def kill_twenty_times(gateway: Gateway, client: Client, chance: random.Random) -> None:
+    """Nothing; it lost nothing by it. Raises AssertionError."""
     client.make_group("web@hotel", 0, CLOUDS)
     scaler = Scaler(client, chance)
 

@@ -89,9 +89,9 @@ class Stream:
 
 
 @pytest.fixture
-def gateway(tmp_path: Path, kept_apart: dict[str, Any]) -> Iterator[Gateway]:
+def gateway(tmp_path: Path, kept: str) -> Iterator[Gateway]:
     """A gateway of its own: it is killed."""
-    gateway = Gateway(tmp_path, clouds=("hotel",), **kept_apart)
+    gateway = Gateway(tmp_path, clouds=("hotel",), database=kept)
     gateway.start()
     yield gateway
     gateway.stop()

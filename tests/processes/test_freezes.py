@@ -8,7 +8,6 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -23,9 +22,9 @@ EFFECTIVE_S_MAX = 2.0
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory, kept: dict[str, Any]) -> Iterator[Gateway]:
+def gateway(tmp_path_factory: pytest.TempPathFactory, kept: str) -> Iterator[Gateway]:
     """A running gateway with a group of two."""
-    made = Gateway(tmp_path_factory.mktemp("freezes"), clouds=("hotel", "sierra"), **kept)
+    made = Gateway(tmp_path_factory.mktemp("freezes"), clouds=("hotel", "sierra"), database=kept)
     made.start()
     try:
         client = Client(made.port)

@@ -8,7 +8,6 @@ import http.client
 import shutil
 import subprocess
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -25,9 +24,9 @@ PROMTOOL = shutil.which("promtool")
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory, kept: dict[str, Any]) -> Iterator[Gateway]:
+def gateway(tmp_path_factory: pytest.TempPathFactory, kept: str) -> Iterator[Gateway]:
     """A gateway with a group of two, a frozen cloud and a request that failed."""
-    made = Gateway(tmp_path_factory.mktemp("metrics"), clouds=("hotel", "sierra"), **kept)
+    made = Gateway(tmp_path_factory.mktemp("metrics"), clouds=("hotel", "sierra"), database=kept)
     made.start()
     try:
         client = Client(made.port)

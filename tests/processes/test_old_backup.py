@@ -5,64 +5,23 @@ Owns: real processes, and a database that is older than they are.
 """
 
 import json
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.processes.calls import Client
 from tests.processes.test_command_line import run
 from tests.support.gateway import Gateway
-from tests.support.postgresql import Cluster
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
 
 
-Backup = tuple[Callable[[], None], Callable[[], None]]
-"""Takes a backup, and puts it back; the gateway is stopped."""
-
-
-def of_file(tmp_path: Path) -> Backup:
-    """The backup of a gateway's own file."""
-    file = tmp_path / "state" / "phantom.db"
-
-    def restore() -> None:
-        for each in file.parent.glob("phantom.db*"):
-            each.unlink()
-        shutil.copy(tmp_path / "backup.db", file)
-
-    def back_up() -> None:
-        shutil.copy(file, tmp_path / "backup.db")
-
-    return back_up, restore
-
-
-def of_server(cluster: Cluster, database: str) -> Backup:
-    """The backup of a database on a server."""
-    backup = f"{database}_backup"
-
-    def restore() -> None:
-        cluster.drop_database(database)
-        cluster.run(f"alter database {backup} rename to {database}")
-
-    def back_up() -> None:
-        cluster.run(f"create database {backup} template {database}")
-
-    return back_up, restore
-
-
 @pytest.fixture
-def gateway(tmp_path: Path, kept_apart: dict[str, Any], request: pytest.FixtureRequest) -> Iterator[Gateway]:
+def gateway(tmp_path: Path, kept: str) -> Iterator[Gateway]:
     """A gateway whose group has six instances, and whose records are of the time when it had two."""
-    made = Gateway(tmp_path, clouds=("hotel",), **kept_apart)
-    if kept_apart:
-        database = kept_apart["top"].split('"')[1].rpartition("/")[2]
-        back_up, restore = of_server(request.getfixturevalue("cluster"), database)
-    else:
-        back_up, restore = of_file(tmp_path)
+    made = Gateway(tmp_path, clouds=("hotel",), database=kept)
     made.start()
     try:
         client = Client(made.port)
@@ -70,12 +29,12 @@ def gateway(tmp_path: Path, kept_apart: dict[str, Any], request: pytest.FixtureR
         client.make_group("web@hotel", 2, ["hotel"])
         wait_for(client.settled, "two instances")
         made.terminate()
-        back_up()
+        made.records.back_up()
         made.start()
         client.resize(6)
         wait_for(client.settled, "six instances")
         made.terminate()
-        restore()
+        made.records.restore()
         made.start()
         wait_for(lambda: "records.older_than_machines" in made.log.read_text(), "the first look")
         yield made

@@ -6,7 +6,6 @@ machine looks old enough to be a leak as soon as it is there: nothing but the ru
 """
 
 import shutil
-import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,19 +60,16 @@ def first(books: Books, tmp_path: Path) -> Iterator[Gateway]:
 @pytest.fixture
 def second(first: Gateway, books: Books, tmp_path: Path) -> Iterator[Gateway]:
     """A gateway on a copy of the first one's state directory; both are at rest."""
-    shutil.copytree(first.state, tmp_path / "second" / "state")
     made = gateway_on(books, tmp_path / "second")
+    shutil.copytree(first.state, made.state)
+    made.records = first.records.copy(made.state)
     yield made
     made.stop()
 
 
 def frozen(gateway: Gateway) -> str:
     """Why everything is frozen there; "" when it is not."""
-    records = sqlite3.connect(f"file:{gateway.state / 'phantom.db'}?mode=ro", uri=True)
-    try:
-        return str((records.execute("select reason from freezes").fetchone() or ("",))[0])
-    finally:
-        records.close()
+    return "".join(str(row[0]) for row in gateway.records.rows("select reason from freezes"))
 
 
 def looks(books: Books, count: int = 4) -> None:
@@ -102,9 +98,7 @@ def test_gateways_that_cannot_tell_copy_from_original_stop_at_each_others_machin
     first: Gateway, second: Gateway, books: Books
 ) -> None:
     """F14: a whole disk was cloned. Each freezes at the first machine that it never launched; none is terminated."""
-    with sqlite3.connect(second.state / "phantom.db") as records:
-        records.execute("delete from gateway where name = 'home'")
-    records.close()
+    second.records.change("delete from gateway where name = 'home'")
     first.start()
     second.start()
     wait_for(lambda: first.is_ready() and second.is_ready(), "both to be ready")

@@ -21,6 +21,7 @@ from tests.processes.sharing import Fleet, Replica, answered, fleet, is_unavaila
 from tests.processes.writing import Writer, ok
 from tests.support.gateway import Gateway
 from tests.support.postgresql import PASSWORD, Cluster, binaries, free_port
+from tests.support.records import SQLITE, OnServer
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
@@ -190,7 +191,7 @@ def test_a_gateway_whose_database_cannot_be_reached_says_so(alone: Fleet, tmp_pa
 def test_a_gateway_moves_from_sqlite_to_postgresql(own_cluster: Cluster, tmp_path: Path) -> None:
     """Stopped, copied, started on the new database: the same keys, groups and VMs; and a second copy is refused."""
     database = own_cluster.make_database(empty=True)
-    gateway = Gateway(tmp_path, clouds=("hotel",))
+    gateway = Gateway(tmp_path, clouds=("hotel",), database=SQLITE)
     gateway.start()
     try:
         Client(gateway.port).make_launch_configuration("web@hotel", "sleeper", "c2VjcmV0")
@@ -206,7 +207,7 @@ def test_a_gateway_moves_from_sqlite_to_postgresql(own_cluster: Cluster, tmp_pat
         copied = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
         again = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
         vms = gateway.vm_pids()
-        gateway._top = f'[database]\nurl = "{url}"\npassword = "{PASSWORD}"\n'
+        gateway.records = OnServer(own_cluster, database)
         gateway.start()
         after = wait_for(Client(gateway.port).settled, "the instance to be there")
         lives_on = gateway.vm_pids()

@@ -13,10 +13,11 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.support.canary import planted
+from tests.support.records import CHOSEN, Records, gateway_id, new_records
 from tests.support.waiting import wait_for
 
 ACCESS_KEY_ID = "AKIATESTTESTTESTTEST"
@@ -27,6 +28,7 @@ PASSWORD = planted(" of the tester's own")
 CONFIG = """\
 state_directory = "{state}"
 {top}
+{records}
 [server]
 port = {port}
 
@@ -72,18 +74,18 @@ class Gateway:
         clouds: tuple[str, ...] = CLOUDS,
         module: tuple[str, ...] = ("phantom_gateway", "serve", "--config"),
         arguments: tuple[str, ...] = (),
-        identity: Callable[[], str] | None = None,
         password: str = PASSWORD,
+        database: str = CHOSEN,
     ) -> None:
         """
-        *sections* end the configuration. *module* is run with its path and *arguments* after it. *identity* reads the
-        gateway's id from records that are elsewhere, as *top* says.
+        *sections* end the configuration. *module* is run with its path and *arguments* after it. *database*: the kind
+        of its records, "sqlite" or "postgresql".
 
         Without a *password* a start is half a second of a processor shorter: hashes take long on purpose.
         """
-        self._identity = identity
         self.directory = directory
         self.state = directory / "state"
+        self.records: Records = new_records(database, self.state)
         self.config = directory / "phantom.toml"
         self.log = directory / "gateway.log"
         self.port = 0
@@ -167,17 +169,18 @@ class Gateway:
         return self._reap()
 
     def stop(self) -> None:
-        """Nothing; neither the gateway nor any of its VMs is left."""
+        """Nothing; neither the gateway nor any of its VMs is left, nor its records if they are on a server."""
         if self._process is not None and self._process.poll() is None:
             self._keep_what_it_tells()
             self.kill()
         for pid in self.vm_pids():
             _kill(pid)
         wait_for(lambda: not self.vm_pids(), "the VMs to be gone")
+        self.records.drop()
 
     def vm_pids(self) -> list[int]:
         """The leader of every VM that is really running: told by the marker in its environment, not by any record."""
-        marker = f"PHANTOM_MACHINE={self._gateway_id()}/".encode()
+        marker = f"PHANTOM_MACHINE={gateway_id(self.records)}/".encode()
         return [pid for pid in _pids() if marker in _environ_of(pid) and _is_leader(pid)]
 
     def is_ready(self) -> bool:
@@ -218,6 +221,7 @@ class Gateway:
         text = CONFIG.format(
             state=self.state,
             top=self._top,
+            records=self.records.section,
             port=self.port,
             account_id=ACCOUNT_ID,
             access_key_id=ACCESS_KEY_ID,
@@ -226,21 +230,6 @@ class Gateway:
         )
         clouds = "".join(CLOUD.format(name=name) for name in self._clouds)
         self.config.write_text(text + clouds + self._sections, encoding="utf-8")
-
-    def _gateway_id(self) -> str:
-        import sqlite3
-
-        if self._identity is not None:
-            return self._identity()
-
-        database = self.state / "phantom.db"
-        if not database.exists():
-            return "none"
-        connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
-        try:
-            return str(connection.execute("select value from gateway where name = 'gateway_id'").fetchone()[0])
-        finally:
-            connection.close()
 
 
 def _pids() -> list[int]:

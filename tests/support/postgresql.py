@@ -184,14 +184,34 @@ class Cluster:
     def make_database(self, *, empty: bool = False) -> str:
         """The name of a new database with the newest schema, or with nothing at all."""
         name = next(self._names)
-        if not empty and not self._has_template:
+        if not empty:
+            self.make_pattern()
+        self.run(f"create database {name} template {'template0' if empty else 'pattern'}")
+        return name
+
+    def make_pattern(self) -> None:
+        """Nothing; there is a database with the newest schema, of which others are made. No other thread migrates."""
+        if not self._has_template:
             self.run("create database pattern")
             database = Database(self.url("pattern"))
             database.migrate()
             database.close()
             self._has_template = True
-        self.run(f"create database {name} template {'template0' if empty else 'pattern'}")
-        return name
+
+    def copy_of(self, name: str) -> str:
+        """The name of a new database that holds what *name* holds; nobody is connected to it."""
+        made = next(self._names)
+        self.run(f"create database {made} template {name}")
+        return made
+
+    def dump(self, name: str) -> bytes:
+        """All that the database *name* holds, schema included, as statements."""
+        assert self._programs is not None
+        words = ["--host", str(self.directory), "--port", str(self.port), "--username", OWNER, name]
+        dumped = subprocess.run([self._programs / "pg_dump", *words], check=True, capture_output=True)
+        # Each dump is between two lines with a word of its own, which restricts what a restored one may do.
+        lines = dumped.stdout.splitlines(keepends=True)
+        return b"".join(line for line in lines if not line.startswith((b"\\restrict", b"\\unrestrict")))
 
     def shared_database(self) -> str:
         """The name of a database that tests use one after the other: a new one takes half a second."""
@@ -218,6 +238,24 @@ def kill_tree(pid: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
     wait_for(lambda: not any(_lives(process) for process in processes), "its processes to be gone")
+
+
+_shared: list[Cluster] = []
+
+
+def shared() -> Cluster:
+    """The server that all tests of this process share; it is made when it is first asked for."""
+    if not _shared:
+        made = Cluster()
+        _shared.append(made)
+        made.create()
+    return _shared[0]
+
+
+def remove_shared() -> None:
+    """Nothing; there is no such server any more."""
+    while _shared:
+        _shared.pop().remove()
 
 
 def _children(pid: int) -> list[int]:
