@@ -44,7 +44,8 @@ from phantom_gateway.operations.http_api import all_endpoints
 from phantom_gateway.operations.http_api.call import PREFIX
 from phantom_gateway.probes import Probes
 from phantom_gateway.records import activities, answers, events, freezes, home, sensors, tokens, unrecorded
-from phantom_gateway.records.ledger import SqlLedger, open_to_all
+from phantom_gateway.records.ledger import SqlLedger
+from phantom_gateway.records.ledger_fence import open_to_all
 from phantom_gateway.records.session import Connection, RecordsUnavailable
 from phantom_gateway.records.users import User
 from phantom_gateway.sensing import Sensing

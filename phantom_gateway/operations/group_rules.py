@@ -15,7 +15,7 @@ from phantom_gateway.operations.tags import put_tags
 from phantom_gateway.records import activities, groups, instances
 from phantom_gateway.records.groups import GroupRow
 from phantom_gateway.records.launch_configurations import LaunchSpecRecord
-from phantom_gateway.records.ledger import forget_group
+from phantom_gateway.records.ledger_endings import forget_group
 from protocol.errors import ApiError
 from reconciler import causes
 

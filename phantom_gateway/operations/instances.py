@@ -18,7 +18,7 @@ from phantom_gateway.operations.table import operation
 from phantom_gateway.records import activities, groups, instances
 from phantom_gateway.records.groups import GroupRow
 from phantom_gateway.records.instances import InstanceRow
-from phantom_gateway.records.ledger import begin_termination
+from phantom_gateway.records.ledger_endings import begin_termination
 from protocol.paging import page_size
 from reconciler import causes
 from reconciler.model import InstanceState

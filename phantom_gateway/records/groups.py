@@ -5,7 +5,7 @@ Owns: the queries on ``groups``. A group being deleted keeps its row until its m
 free at once: look-ups by name prefer the living one.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -282,6 +282,12 @@ def set_desired(connection: sa.Connection, group_id: int, desired: int, causes: 
 def touch(connection: sa.Connection, group_id: int) -> None:
     """Nothing; whatever was shown of the group before is out of date."""
     _TOUCH.run(connection, {"group_id": group_id})
+
+
+def touch_all(connection: sa.Connection, group_ids: Iterable[int]) -> None:
+    """Nothing; each of them is touched, once."""
+    for group_id in set(group_ids):
+        touch(connection, group_id)
 
 
 def owe(connection: sa.Connection, group_id: int, change_by: int) -> None:
