@@ -13,16 +13,15 @@ import ssl
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 from aiohttp import web
 
 from backends.cloud import Cloud, token_for
 from backends.threads import Threads
-from phantom_gateway import clock, memory
-from phantom_gateway.accounts import REFRESH_EVERY_S, GatewayAccounts
+from phantom_gateway import chores, clock, memory
+from phantom_gateway.accounts import GatewayAccounts
 from phantom_gateway.clouds import CloudsOf, OwnCloudOf, build_clouds, build_own_cloud
 from phantom_gateway.config import Config, LocalCloudSettings
 from phantom_gateway.first_look import Lookout
@@ -43,7 +42,7 @@ from phantom_gateway.operations.fragments import FragmentCache
 from phantom_gateway.operations.http_api import all_endpoints
 from phantom_gateway.operations.http_api.call import PREFIX
 from phantom_gateway.probes import Probes
-from phantom_gateway.records import activities, answers, events, freezes, home, sensors, tokens, unrecorded
+from phantom_gateway.records import home, tokens
 from phantom_gateway.records.ledger import SqlLedger
 from phantom_gateway.records.ledger_fence import open_to_all
 from phantom_gateway.records.session import Connection, RecordsUnavailable
@@ -53,27 +52,10 @@ from phantom_gateway.shards import AloneError, Shards, this_gateway
 from phantom_gateway.tokens import hash_of
 from protocol.paging import PageTokens
 from reconciler.brakes import Brakes
-from reconciler.freezes import Freezes
 from reconciler.loop import Reconciler
 from reconciler.steady import SteadyClock
-from reconciler.verdicts import Verdicts
 
 log = logging.getLogger(__name__)
-
-PRUNE_EVERY_S = 3_600.0
-"""
-Activities, events and tokens of long ago are dropped this often; a few hours more or less make no difference to anyone.
-"""
-
-PRUNE_PAUSE_S = 0.05
-"""Between two transactions that prune sensors: nobody waits for them, and everybody else goes first."""
-
-
-ANSWERS_PRUNED_EVERY_S = 10.0
-"""Lower: idle writes. Higher: more rows at a time."""
-
-FREEZES_EVERY_S = 0.5
-"""A freeze is in force on every gateway within this time. Lower: idle reads. Higher: the red button is slow."""
 
 FREEZES_FRESH_S = 5.0
 """After so long without having read what is frozen, nothing is launched or terminated."""
@@ -226,12 +208,12 @@ def _start(
     """Everything that goes on for as long as the gateway serves."""
     return [
         loops.create_task(reconciler.run()),
-        loops.create_task(_prune_forever(installation)),
-        loops.create_task(_forget_answers(installation)),
-        loops.create_task(_follow_accounts(accounts, reconciler.wake)),
+        loops.create_task(chores.prune_forever(installation)),
+        loops.create_task(chores.forget_answers(installation)),
+        loops.create_task(chores.follow_accounts(accounts, reconciler.wake)),
         *sensing.start(loops),
         loops.create_task(streams.run()),
-        loops.create_task(_follow_freezes(installation, reconciler, lookout)),
+        loops.create_task(chores.follow_freezes(installation, reconciler, lookout)),
         *_keep(shards, reconciler, loops),
     ]
 
@@ -347,82 +329,10 @@ def _tls(config: Config) -> ssl.SSLContext | None:
     return context
 
 
-async def _prune_forever(installation: Installation) -> None:
-    """Never returns; old activities and events and dead tokens are dropped now and then."""
-    while True:
-        try:
-            while await installation.database.write(partial(events.prune, now=clock.now())):
-                pass  # in parts, so that requests come in between
-            for what, prune in (("activities", activities.prune), ("tokens", tokens.prune)):
-                dropped = await installation.database.write(partial(prune, now=clock.now()))
-                log.debug("records.pruned", extra={"what": what, "dropped": dropped})
-            await _prune_sensors(installation)
-        except RecordsUnavailable as unavailable:
-            log.warning("records.not_pruned", extra={"reason": str(unavailable)})
-        await asyncio.sleep(PRUNE_EVERY_S)
-
-
-async def _prune_sensors(installation: Installation) -> None:
-    """Nothing; old minutes of sensors are dropped, a few series in each transaction. Raises RecordsUnavailable."""
-    after: int | None = 0
-    while after is not None:
-        _, after = await installation.database.write(partial(sensors.prune, now=clock.now(), after=after))
-        await asyncio.sleep(PRUNE_PAUSE_S)
-
-
-async def _forget_answers(installation: Installation) -> None:
-    """Never returns; answers that nobody can ask for again are dropped, in small portions."""
-    while True:
-        await asyncio.sleep(ANSWERS_PRUNED_EVERY_S)
-        try:
-            dropped = answers.PRUNED_AT_ONCE
-            while dropped == answers.PRUNED_AT_ONCE:
-                dropped = await installation.database.write(partial(answers.prune, now=clock.now()))
-        except RecordsUnavailable as unavailable:
-            log.warning("records.not_pruned", extra={"reason": str(unavailable)})
-
-
-async def _follow_accounts(accounts: GatewayAccounts, wake: Callable[[str], None]) -> None:
-    """Never returns; groups whose user has another account than before get a pass."""
-    while True:
-        await asyncio.sleep(REFRESH_EVERY_S)
-        try:
-            for uid in await accounts.refresh():
-                wake(uid)
-        except RecordsUnavailable as unavailable:
-            log.warning("accounts.not_read", extra={"reason": str(unavailable)})
-
-
 def _owner_of(connection: Connection, token: str, now: datetime) -> User | None:
     """Who holds the token; None when nobody does."""
     bearer = tokens.bearer(connection, hash_of(token), now)
     return None if bearer is None else bearer.user
-
-
-async def _follow_freezes(installation: Installation, reconciler: Reconciler, lookout: Lookout) -> None:
-    """
-    Never returns; what people freeze and thaw is in force at once, and what the lookout freezes.
-
-    Nothing is launched or terminated before the first reading, and that waits for a look at what is there.
-    """
-    has_looked = False
-    while True:
-        try:
-            if has_looked:
-                await lookout.watch()
-            else:
-                await lookout.look_around(reconciler)
-                has_looked = True
-            in_force, said = await installation.database.read(_brakes_on)
-            reconciler.judge(replace(said, spared=lookout.strangers))
-            await reconciler.freeze(in_force)
-        except RecordsUnavailable as unavailable:
-            log.warning("freezes.not_read", extra={"reason": str(unavailable)})
-        await asyncio.sleep(FREEZES_EVERY_S)
-
-
-def _brakes_on(connection: Connection) -> tuple[Freezes, Verdicts]:
-    return freezes.in_force(connection), unrecorded.verdicts(connection)
 
 
 def _new_id() -> str:

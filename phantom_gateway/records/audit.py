@@ -17,9 +17,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from phantom_gateway.records.columns import EPOCH
 from phantom_gateway.records.postgresql import HEADS
 from phantom_gateway.records.prepared import Prepared
-from phantom_gateway.records.tables import EPOCH, audit
+from phantom_gateway.records.tables import audit
 
 GATEWAY = "gateway"
 """Who acts when nobody asked for it just now."""

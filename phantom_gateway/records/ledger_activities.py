@@ -6,8 +6,8 @@ Owns: their words, and how far along they are said to be. Does not own: the reco
 
 from datetime import datetime
 
+from phantom_gateway.records.columns import to_json
 from phantom_gateway.records.groups import GroupRow
-from phantom_gateway.records.tables import to_json
 
 LAUNCHING = "Launching a new EC2 instance"
 TERMINATING = "Terminating EC2 instance"

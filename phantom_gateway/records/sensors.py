@@ -14,8 +14,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from phantom_gateway.records.columns import EPOCH
 from phantom_gateway.records.prepared import Prepared
-from phantom_gateway.records.tables import EPOCH, groups, instances, sensor_rollups, sensor_series, tags
+from phantom_gateway.records.tables import groups, instances, sensor_rollups, sensor_series, tags
 
 GROUP_ITSELF = 0
 """The instance key of a series that belongs to the group as a whole; no instance has it."""

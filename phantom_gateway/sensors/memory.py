@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from phantom_gateway.records.columns import EPOCH
 from phantom_gateway.records.sensors import SERIES_MAX, Rollup, SeriesName
-from phantom_gateway.records.tables import EPOCH
 from phantom_gateway.sensors.whereabouts import Target
 from reconciler.model import Reading, SensorPolicy, Statistic
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from phantom_gateway.records.tables import EPOCH
+from phantom_gateway.records.columns import EPOCH
 from phantom_gateway.sensors.points import METRIC
 from reconciler.model import Reading, SensorPolicy, Statistic
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from phantom_gateway.records import sensors, users
+from phantom_gateway.records.columns import EPOCH
 from phantom_gateway.records.sensors import GROUP_ITSELF, Minute, minute_of
 from phantom_gateway.records.session import Connection, Database
-from phantom_gateway.records.tables import EPOCH
 from phantom_gateway.sensors.intake import LOOK_S_MAX, Intake
 from phantom_gateway.sensors.memory import latest_reading, total_of
 from phantom_gateway.sensors.monitors import Subject

@@ -21,7 +21,8 @@ from phantom_gateway.config import load
 from phantom_gateway.installation import Installation, open_installation
 from phantom_gateway.keyring import KEYS_MAX, KEYS_VARIABLE, Keyring, KeyringError, new_key
 from phantom_gateway.records import accounts, sealed, users
-from phantom_gateway.records.tables import Document, groups, instances, launch_configurations, metadata
+from phantom_gateway.records.columns import Document
+from phantom_gateway.records.tables import groups, instances, launch_configurations, metadata
 from phantom_gateway.secret import Secret
 
 CONFIG = """\

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from phantom_gateway.records.columns import Document, Moment
 from phantom_gateway.records.prepared import Prepared, PreparedObjects
-from phantom_gateway.records.tables import Document, Moment
 
 NOW = datetime(2026, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
 

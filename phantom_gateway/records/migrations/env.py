@@ -12,7 +12,7 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     render_as_batch=True,  # SQLite cannot alter a table in place
-    user_module_prefix="tables.",
+    user_module_prefix="columns.",
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from phantom_gateway.records import tables
+from phantom_gateway.records import columns
 
 revision = "0003"
 down_revision = "0002"
@@ -17,7 +17,7 @@ def upgrade() -> None:
 
     The column keeps its default: taking it away would make SQLite copy the table, and drop the old one with the tags.
     """
-    op.add_column("groups", sa.Column("crashes", tables.Document(), nullable=False, server_default="{}"))
+    op.add_column("groups", sa.Column("crashes", columns.Document(), nullable=False, server_default="{}"))
 
 
 def downgrade() -> None:

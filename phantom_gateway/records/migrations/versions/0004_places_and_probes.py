@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from phantom_gateway.records import tables
+from phantom_gateway.records import columns
 
 revision = "0004"
 down_revision = "0003"
@@ -19,8 +19,8 @@ def upgrade() -> None:
         "probes",
         sa.Column("cloud", sa.String(length=63), nullable=False),
         sa.Column("endpoint_url", sa.Text(), nullable=False),
-        sa.Column("facts", tables.Document(), nullable=False),
-        sa.Column("probed_at", tables.Moment(), nullable=False),
+        sa.Column("facts", columns.Document(), nullable=False),
+        sa.Column("probed_at", columns.Moment(), nullable=False),
         sa.PrimaryKeyConstraint("cloud", name=op.f("pk_probes")),
     )
 

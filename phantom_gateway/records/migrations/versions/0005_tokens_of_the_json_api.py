@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from phantom_gateway.records import tables
+from phantom_gateway.records import columns
 
 revision = "0005"
 down_revision = "0004"
@@ -19,10 +19,10 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=True),
         sa.Column("token_hash", sa.String(length=64), nullable=False),
-        sa.Column("scopes", tables.Document(), nullable=False),
-        sa.Column("created_at", tables.Moment(), nullable=False),
-        sa.Column("expires_at", tables.Moment(), nullable=True),
-        sa.Column("revoked_at", tables.Moment(), nullable=True),
+        sa.Column("scopes", columns.Document(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
+        sa.Column("expires_at", columns.Moment(), nullable=True),
+        sa.Column("revoked_at", columns.Moment(), nullable=True),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_tokens_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tokens")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_tokens_token_hash")),

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from phantom_gateway.records import tables
+from phantom_gateway.records import columns
 
 revision = "0006"
 down_revision = "0005"
@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.Column("client_name", sa.String(length=255), nullable=False),
         sa.Column("validation_client_name", sa.String(length=255), nullable=False),
         sa.Column("keys_sealed", sa.Text(), nullable=False),
-        sa.Column("updated_at", tables.Moment(), nullable=False),
+        sa.Column("updated_at", columns.Moment(), nullable=False),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_chef_credentials_user_id"), ondelete="CASCADE"
         ),

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from phantom_gateway.records import tables
+from phantom_gateway.records import columns
 
 revision = "0007"
 down_revision = "0006"
@@ -28,7 +28,7 @@ def added() -> dict[str, tuple[sa.Column[Any], ...]]:
             sa.Column("appliance", sa.String(length=255), nullable=True),
             sa.Column("description", sa.Text(), nullable=True),
             sa.Column("public", sa.Boolean(), nullable=False, server_default=sa.false()),
-            sa.Column("created_at", tables.Moment(), nullable=False, server_default="0"),
+            sa.Column("created_at", columns.Moment(), nullable=False, server_default="0"),
         ),
         "launch_specs": (
             sa.Column("rank", sa.Integer(), nullable=False, server_default="1"),
@@ -44,8 +44,8 @@ def added() -> dict[str, tuple[sa.Column[Any], ...]]:
 
 def upgrade() -> None:
     """The schema of this revision. What AWS clients made gets the rank of its age, and no cap."""
-    for table, columns in added().items():
-        for column in columns:
+    for table, additions in added().items():
+        for column in additions:
             op.add_column(table, column)
     _fill(op.get_bind())
     op.create_index("uq_launch_configurations_uid", "launch_configurations", ["uid"], unique=True)
@@ -90,6 +90,6 @@ def downgrade() -> None:
     """The schema before it."""
     op.drop_index("ix_launch_configurations_public", "launch_configurations")
     op.drop_index("uq_launch_configurations_uid", "launch_configurations")
-    for table, columns in added().items():
-        for column in columns:
+    for table, additions in added().items():
+        for column in additions:
             op.drop_column(table, column.name)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from phantom_gateway.records import tables
+from phantom_gateway.records import columns
 
 revision = "0008"
 down_revision = "0007"
@@ -21,7 +21,7 @@ def upgrade() -> None:
         sa.Column("instance_key", sa.Integer(), nullable=False),
         sa.Column("metric", sa.String(length=255), nullable=False),
         sa.Column("last_value", sa.Double(), nullable=False),
-        sa.Column("last_at", tables.Moment(), nullable=False),
+        sa.Column("last_at", columns.Moment(), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_sensor_series_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sensor_series")),
         sa.UniqueConstraint(

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from phantom_gateway.records import tables
+from phantom_gateway.records import columns
 
 revision = "0009"
 down_revision = "0008"
@@ -19,8 +19,8 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("group_uid", sa.String(length=36), nullable=False),
         sa.Column("group_name", sa.String(length=255), nullable=False),
-        sa.Column("changes", tables.Document(), nullable=False),
-        sa.Column("created_at", tables.Moment(), nullable=False),
+        sa.Column("changes", columns.Document(), nullable=False),
+        sa.Column("created_at", columns.Moment(), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_events_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
         sqlite_autoincrement=True,

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from phantom_gateway.records import tables
+from phantom_gateway.records import columns
 
 revision = "0011"
 down_revision = "0010"
@@ -19,7 +19,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("label", sa.Text(), nullable=False),
         sa.Column("by", sa.String(length=64), nullable=False),
-        sa.Column("at", tables.Moment(), nullable=False),
+        sa.Column("at", columns.Moment(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("scope", "name", name=op.f("pk_freezes")),
     )

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from phantom_gateway.records import tables
+from phantom_gateway.records import columns
 
 revision = "0012"
 down_revision = "0011"
@@ -18,7 +18,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("digest", sa.LargeBinary(length=16), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("at", tables.Moment(), nullable=False),
+        sa.Column("at", columns.Moment(), nullable=False),
         sa.Column("request_id", sa.String(length=36), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_answers")),
@@ -31,7 +31,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("chain", sa.String(length=48), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("at", tables.Moment(), nullable=False),
+        sa.Column("at", columns.Moment(), nullable=False),
         sa.Column("who", sa.String(length=64), nullable=False),
         sa.Column("key", sa.String(length=128), nullable=False),
         sa.Column("address", sa.String(length=64), nullable=False),
