@@ -42,10 +42,10 @@ CONNECTIONS_MAX = 2_000
 BACKLOG = 512
 """Connections that wait to be accepted. Fewer: bursts are turned away by the kernel, which clients notice late."""
 
-ACCEPTED_AT_ONCE = 32
+ACCEPTED_AT_ONCE = 16
 """
-Connections accepted before those that there are have been counted. More: a flood takes every open file before one of it
-is refused. Fewer: more turns of the loop for a burst.
+Connections accepted in one turn of the loop. One that is too many holds a file for four turns: accepted, counted, told,
+closed. More: with those of four turns, a flood takes the files that are kept. Fewer: more turns for a burst.
 """
 
 FILES_KEPT = 128
