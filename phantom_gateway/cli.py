@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from phantom_gateway import clock, logs
+from phantom_gateway.cli_access_keys import key_app
 from phantom_gateway.cli_accounts import accounts_app, keys_app
 from phantom_gateway.cli_audit import audit_app
 from phantom_gateway.cli_database import db_app
@@ -28,6 +29,7 @@ from phantom_gateway.explain import Story, tell
 from phantom_gateway.installation import InstallationError
 from phantom_gateway.operations.http_api.call import PREFIX
 from phantom_gateway.ownership import strangers
+from phantom_gateway.records import access_keys
 from phantom_gateway.terminal import (
     ConfigOption,
     JsonOption,
@@ -45,6 +47,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Keeps groups of VMs alive on many clouds, behind the AWS Auto Scaling API.",
 )
+users_app.add_typer(key_app, name="key")
 app.add_typer(users_app, name="users")
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(accounts_app, name="accounts")
@@ -85,22 +88,27 @@ def env(
     config: ConfigOption = None,
     user: Annotated[str | None, typer.Option(help="Whose keys; may be left out when there is one user.")] = None,
 ) -> None:
-    """Print export lines that point clients of both APIs at this gateway: eval "$(phantom-gateway env)"."""
+    """
+    Print export lines that point clients of both APIs at this gateway: eval "$(phantom-gateway env)".
+
+    Of two access keys it is the newer one.
+    """
     with opened(config) as installation:
         found = installation.database.read_now(lambda connection: choose_user(connection, user))
-        secret = installation.keyring.decrypt(found.secret_sealed).reveal()
+        key = installation.database.read_now(lambda connection: access_keys.of_user(connection, found.id))[-1]
+        secret = installation.keyring.decrypt(key.secret_sealed).reveal()
         server = installation.config.server
         scheme = "https" if server.tls_certificate else "http"
         url = f"{scheme}://{_reachable(server.host)}:{server.port}"
         exports = {
             "AWS_ENDPOINT_URL_AUTO_SCALING": url,
             "AWS_AUTO_SCALING_URL": url,  # the name that scripts around as-* commands read
-            "AWS_ACCESS_KEY_ID": found.access_key_id,
+            "AWS_ACCESS_KEY_ID": key.access_key_id,
             "AWS_SECRET_ACCESS_KEY": secret,
             "AWS_DEFAULT_REGION": server.region,
             "AWS_REGION": server.region,
             # The names that scripts of the original Phantom read.
-            "EC2_ACCESS_KEY": found.access_key_id,
+            "EC2_ACCESS_KEY": key.access_key_id,
             "EC2_SECRET_KEY": secret,
             "PHANTOM_URL": url + PREFIX,
             "USER_ID": str(found.id),

@@ -87,7 +87,7 @@ def users_add(
 
 @users_app.command("list")
 def users_list(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """List the users and their access keys; secrets are never shown."""
+    """List the users, each with the older one of its access keys (users key list has both)."""
     with opened(config) as installation:
         found = installation.database.read_now(user_records.everyone)
         rows = [

@@ -197,12 +197,15 @@ def change_password(connection: Connection, user_id: int, password_hash: str | N
 
 
 def generated_user(name: str) -> UserSettings:
-    """A user with a new random key pair in AWS's form."""
+    """A user with a new key pair."""
+    access_key_id, secret = new_pair()
+    return UserSettings(name=name, access_key_id=access_key_id, secret_access_key=secret, password=None)
+
+
+def new_pair() -> tuple[str, Secret]:
+    """A random access key in AWS's form, and its secret of 40 characters."""
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-    access_key_id = "AKIA" + "".join(secrets.choice(letters) for _ in range(16))
-    return UserSettings(
-        name=name, access_key_id=access_key_id, secret_access_key=Secret(secrets.token_urlsafe(30)), password=None
-    )
+    return "AKIA" + "".join(secrets.choice(letters) for _ in range(16)), Secret(secrets.token_urlsafe(30))
 
 
 def _make_directories(config: Config) -> None:

@@ -102,7 +102,7 @@ class QueryDoor:
             params,
             caller,
             withheld_for(received.header("user-agent")),
-            digest_of(received, claim) if handler.writes else b"",
+            digest_of(received, claim, caller.user.id) if handler.writes else b"",
             is_named(received, claim),
             request.remote or "",
         )

@@ -20,16 +20,16 @@ def is_named(received: Request, claim: Claim) -> bool:
     return isinstance(parts, sigv4.Parts) and parts.expires_s is None and received.header(INVOCATION_ID) is not None
 
 
-def digest_of(received: Request, claim: Claim) -> bytes:
+def digest_of(received: Request, claim: Claim, user_id: int) -> bytes:
     """
-    16 bytes that are the same for two requests only when they are one and the same call of the same key.
+    16 bytes that are the same for two requests only when they are one and the same call of the same user.
 
-    With an SDK's id of the call: that and what is asked for, because a later attempt is signed anew. Without, and where
-    the signature is part of what is asked for: the signature. The id comes first, because two calls within one second
-    have the same signature when they ask the same.
+    With an SDK's id of the call: that and what is asked for, because a later attempt is signed anew, perhaps with the
+    user's other key. Without, and where the signature is part of what is asked for: the signature. The id comes first,
+    because two calls within one second have the same signature when they ask the same.
     """
     if is_named(received, claim):
-        texts = ["invocation", claim.access_key_id, received.header(INVOCATION_ID) or "", received.query]
+        texts = ["invocation", str(user_id), received.header(INVOCATION_ID) or "", received.query]
     else:
         texts = ["signature", claim.access_key_id, claim.parts.signature]
     hashed = hashlib.blake2b("\0".join(texts).encode("utf-8", "surrogateescape"), digest_size=16)

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from phantom_gateway.records.tables import (
+    access_keys,
     accounts,
     chef_credentials,
     gateway,
@@ -40,6 +41,7 @@ class Place:
 PLACES = (
     Place(gateway.c.value, also=gateway.c.name == "page_secret"),
     Place(users.c.secret_sealed),
+    Place(access_keys.c.secret_sealed),
     Place(accounts.c.credentials_sealed),
     Place(chef_credentials.c.keys_sealed),
     Place(launch_configurations.c.user_data_sealed),

@@ -41,8 +41,23 @@ users = sa.Table(
     sa.Column("secret_sealed", sa.Text, nullable=False),
     sa.Column("password_hash", sa.Text),
     sa.Column("created_at", Moment, nullable=False),
+    sa.Column("key_created_at", Moment),
     sqlite_autoincrement=True,
 )
+"""The access key is the older one, where a user has two. *key_created_at*: NULL where it came with the user."""
+
+access_keys = sa.Table(
+    "access_keys",
+    metadata,
+    _key(),
+    sa.Column("user_id", sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("access_key_id", sa.String(128), nullable=False, unique=True),
+    sa.Column("secret_sealed", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Second access keys."""
+sa.Index("ix_access_keys_user_id", access_keys.c.user_id)
 
 accounts = sa.Table(
     "accounts",

@@ -11,12 +11,24 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from phantom_gateway.records.prepared import Prepared
-from phantom_gateway.records.tables import activities, events, gateway, groups, launch_configurations, users
+from phantom_gateway.records.tables import (
+    access_keys,
+    activities,
+    events,
+    gateway,
+    groups,
+    launch_configurations,
+    users,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One user: an account of its own, with one AWS key pair. *secret_sealed* is the keyring's business."""
+    """
+    One user: an account of its own, with an AWS key pair: of two the older one, or that by which the user was found.
+
+    *secret_sealed* is the keyring's business.
+    """
 
     id: int
     name: str
@@ -41,6 +53,19 @@ USER_COLUMNS = (
 )
 """What makes a User of a row, in its order."""
 _BY_KEY = Prepared(sa.select(*USER_COLUMNS).where(users.c.access_key_id == sa.bindparam("access_key_id")))
+_BY_SECOND_KEY = Prepared(
+    sa.select(
+        users.c.id,
+        users.c.name,
+        users.c.account_id,
+        access_keys.c.access_key_id,
+        access_keys.c.secret_sealed,
+        users.c.password_hash,
+        users.c.created_at,
+    )
+    .join_from(access_keys, users)
+    .where(access_keys.c.access_key_id == sa.bindparam("access_key_id"))
+)
 _BY_NAME = Prepared(sa.select(*USER_COLUMNS).where(users.c.name == sa.bindparam("name")))
 _BY_ID = Prepared(sa.select(*USER_COLUMNS).where(users.c.id == sa.bindparam("user_id")))
 _HOLD = Prepared(sa.select(sa.func.pg_advisory_xact_lock(_USERS_LOCK, sa.bindparam("user_id", type_=sa.Integer))))
@@ -49,8 +74,9 @@ _FACT = Prepared(sa.select(gateway.c.value).where(gateway.c.name == sa.bindparam
 
 
 def by_access_key(connection: sa.Connection, access_key_id: str) -> User | None:
-    """The user whose key this is, or None."""
-    row = _BY_KEY.first(connection, {"access_key_id": access_key_id})
+    """The user whose key this is, with this key; or None."""
+    asked = {"access_key_id": access_key_id}
+    row = _BY_KEY.first(connection, asked) or _BY_SECOND_KEY.first(connection, asked)
     return None if row is None else User(*row)
 
 

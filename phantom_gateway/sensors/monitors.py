@@ -41,7 +41,7 @@ class Subject:
     domains: tuple[str, ...]
     """The group's uid and name."""
     users: tuple[str, ...]
-    """Its user's access key and name."""
+    """Its user's access keys and name."""
 
 
 @dataclass(frozen=True, slots=True)

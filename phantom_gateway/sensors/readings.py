@@ -7,7 +7,7 @@ Owns: which source a policy means. Does not own: the sources.
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from phantom_gateway.records import sensors, users
+from phantom_gateway.records import access_keys, sensors, users
 from phantom_gateway.records.columns import EPOCH
 from phantom_gateway.records.sensors import GROUP_ITSELF, Minute, minute_of
 from phantom_gateway.records.session import Connection, Database
@@ -96,13 +96,20 @@ class Subjects:
         await self._intake.look(LOOK_S_MAX / 2)
         serving = {i.key for i in record.instances if i.state is InstanceState.IN_SERVICE}
         places = [place for key, place in self._intake.whereabouts.by_key.items() if key in serving]
-        user = await self._database.read(lambda connection: users.by_id(connection, group.user_id))
+        names = await self._database.read(lambda connection: _names(connection, group.user_id))
         return Subject(
             policy=group.policy,
             hosts={name.lower(): place.instance_key for place in places for name in place.names},
             domains=(group.uid, group.name),
-            users=() if user is None else (user.access_key_id, user.name),
+            users=names,
         )
+
+
+def _names(connection: Connection, user_id: int) -> tuple[str, ...]:
+    """What the user may be called in samples: access keys and name; () when there is no such user."""
+    user = users.by_id(connection, user_id)
+    keys = access_keys.of_user(connection, user_id)
+    return () if user is None else (*(key.access_key_id for key in keys), user.name)
 
 
 def _without_group(known: Mapping[int, Reading]) -> dict[int, Reading]:

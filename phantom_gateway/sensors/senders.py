@@ -118,7 +118,10 @@ class Senders:
         if credentials.token is not None:
             token, now = credentials.token.reveal(), self._now()
             owner = await self._database.read(lambda connection: self._owner_of(connection, token, now))
-            return owner.id if owner is not None and credentials.user in {"", *_names(owner)} else None
+            if owner is None or not credentials.user:
+                return None if owner is None else owner.id
+            said = await self._database.read(lambda connection: _user(connection, credentials.user))
+            return owner.id if said is not None and said.id == owner.id else None
         user = await self._database.read(lambda connection: _user(connection, credentials.user))
         if user is None or user.password_hash is None or credentials.password is None:
             return None
@@ -145,10 +148,6 @@ class Senders:
         self._guesses[name] = began_s, guesses + 1
         if len(self._guesses) > REMEMBERED_MAX:
             self._guesses.popitem(last=False)
-
-
-def _names(user: User) -> tuple[str, ...]:
-    return user.name, str(user.id), user.access_key_id
 
 
 def _user(connection: Connection, name: str) -> User | None:

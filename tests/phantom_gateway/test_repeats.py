@@ -17,6 +17,8 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
+from phantom_gateway import access_keys
+from phantom_gateway.config import Config
 from phantom_gateway.front.callers import Callers
 from phantom_gateway.front.query import QueryDoor
 from phantom_gateway.metrics import Meter
@@ -43,11 +45,18 @@ class Desk:
     session: ClientSession
     port: int
 
-    def signed(self, action: str, invocation: str | None = None, at_s: float = 0.0, **params: Any) -> Request:
+    def signed(
+        self,
+        action: str,
+        invocation: str | None = None,
+        at_s: float = 0.0,
+        signer: dict[str, Any] = ALICE,
+        **params: Any,
+    ) -> Request:
         """A request signed so many seconds after the beginning; the id of the call is not signed, as botocore does."""
         given = {"Action": action, "Version": "2011-01-01"} | {name: str(value) for name, value in params.items()}
         host = f"127.0.0.1:{self.port}"
-        made = signed_v4(given, host=host, at=NOW + timedelta(seconds=at_s), **ALICE)
+        made = signed_v4(given, host=host, at=NOW + timedelta(seconds=at_s), **signer)
         extra = () if invocation is None else (("amz-sdk-invocation-id", invocation),)
         return replace(made, headers=made.headers + extra)
 
@@ -152,6 +161,26 @@ async def test_a_later_attempt_of_a_call_is_the_same_call(desk: Desk) -> None:
     assert first == again
     assert (first[0], other[0]) == (200, 400)
     assert "AlreadyExists" in other[2]
+
+
+async def test_an_attempt_with_the_users_other_key_is_the_same_call(desk: Desk, tmp_path: Path) -> None:
+    """An SDK that reads its credentials anew between two attempts may find another key of the same user there."""
+    office, config = desk.office, Config(source=None, state_directory=tmp_path)
+    key, secret = office.database.write_now(
+        lambda connection: access_keys.add(connection, office.keyring, config, office.user, office.now)
+    )
+    other = {"key": key, "secret": secret.reveal()}
+    first = await desk.send(resize(desk, 3, invocation="call-1"))
+    await desk.send(resize(desk, 5, invocation="call-2"))
+    again = await desk.send(resize(desk, 3, invocation="call-1", signer=other))
+    stranger = office.add_user("bob", "AKIABOBBOBBOBBOBBOB1", "222222222222")
+    bobs = {"key": stranger.access_key_id, "secret": SECRET}
+    status, _, document = await desk.send(resize(desk, 3, invocation="call-1", signer=bobs))
+
+    assert again == first
+    assert desk.desired == 5
+    assert (status, "not found" in document) == (400, True)
+    assert [entry.key for entry in desk.audited("SetDesiredCapacity")] == [ALICE["key"], ALICE["key"]]
 
 
 async def test_two_calls_within_a_second_are_two(desk: Desk) -> None:

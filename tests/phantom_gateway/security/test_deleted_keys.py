@@ -2,10 +2,12 @@
 
 import asyncio
 from functools import partial
+from pathlib import Path
 
 import pytest
 
-from phantom_gateway import tokens
+from phantom_gateway import access_keys, tokens
+from phantom_gateway.config import Config
 from phantom_gateway.front.callers import REMEMBERED_S
 from phantom_gateway.front.callers import Callers as QueryCallers
 from phantom_gateway.front.http_api.callers import Callers as JsonCallers
@@ -43,9 +45,9 @@ def test_the_memory_of_keys_is_short() -> None:
     assert REMEMBERED_S <= 1.0
 
 
-@pytest.mark.parametrize("change", ["removed", "another secret"])
+@pytest.mark.parametrize("change", ["removed", "another secret", "revoked"])
 async def test_a_key_that_is_taken_away_stops_working(
-    office: Office, databases: list[Database], monkeypatch: pytest.MonkeyPatch, change: str
+    office: Office, databases: list[Database], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: str
 ) -> None:
     """F97: a second after the key went, or has another secret, no gateway verifies with what it was."""
     ahead = Ahead(monkeypatch)
@@ -56,6 +58,12 @@ async def test_a_key_that_is_taken_away_stops_working(
 
     if change == "removed":
         office.database.write_now(partial(users.remove, user_id=office.user.id))
+    elif change == "revoked":
+        config = Config(source=None, state_directory=tmp_path)
+        office.database.write_now(
+            partial(access_keys.add, keyring=office.keyring, config=config, user=office.user, now=office.now)
+        )
+        office.database.write_now(partial(access_keys.revoke, config=config, access_key_id=key))
     else:
         values = {"secret_sealed": office.keyring.encrypt(new)}
         office.database.write_now(lambda connection: users.change(connection, office.user.id, values))
@@ -65,7 +73,7 @@ async def test_a_key_that_is_taken_away_stops_working(
 
     assert all(caller is not None for caller in before)
     assert [None if caller is None else caller.secret for caller in after] == [
-        None if change == "removed" else new
+        new if change == "another secret" else None
     ] * GATEWAYS
 
 
