@@ -120,7 +120,8 @@ def test_an_absent_server_is_told_as_such_and_nothing_is_done(
 
     assert statuses[:2] == [200, 503]
     assert during == before
-    wait_for(lambda: client.settled() is not None, "the group to be as it was", HEALED_S_MAX)
+    wait_for(lambda: ok(client.group), "the gateway to answer again", HEALED_S_MAX)
+    wait_for(client.settled, "the group to be as it was")
 
 
 @pytest.mark.parametrize("trouble", ["read-only", "full"])
