@@ -87,6 +87,10 @@ class JudgedCloud(SimCloud):
             self._court.judged(partial(self._court.judge.terminating, self, life))
         await super().terminate(machine_ids)
 
+    def told(self, uid: str) -> None:
+        """Nothing; a life of the gateway sends a change of something of the group, which may never arrive."""
+        self._court.judged(partial(self._court.judge.sent, self.name, uid))
+
     def _as_machine(self, life: Life, now: datetime) -> Machine:
         """As it is shown; the same as long as it shows the same: most of what sweeps show is no news."""
         key = (life.state_at(now), life.reason)
@@ -122,6 +126,7 @@ class Line:
 
     async def launch(self, spec: LaunchSpec, count: int, token: str, mark: Mark) -> list[Machine]:
         """See the contract."""
+        self.cloud.told(mark.group_uid)
         try:
             return await self._sent(self.cloud.launch(spec, count, token, mark))
         except asyncio.CancelledError:
@@ -131,6 +136,9 @@ class Line:
 
     async def terminate(self, machine_ids: Sequence[str]) -> None:
         """See the contract."""
+        for machine_id in machine_ids:
+            mark = self.cloud.life(machine_id).mark
+            self.cloud.told("" if mark is None else mark.group_uid)
         await self._sent(self.cloud.terminate(machine_ids))
 
     async def inquire(self, machine_ids: Sequence[str]) -> Inquiry:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from backends.cloud import MachineState, Mark
 from backends.sim import Life, SimCloud
+from reconciler.freezes import Freezes
 from reconciler.model import InstanceState
 from tests.reconciler.memory_ledger import MemoryLedger
 
@@ -54,12 +55,14 @@ class Wish:
 class Judge:
     """Watches every birth and every termination of the universe's clouds."""
 
-    def __init__(self, gateway_id: str, ledger: MemoryLedger) -> None:
+    def __init__(self, gateway_id: str, user_id: int, ledger: MemoryLedger) -> None:
         self.wishes: dict[str, Wish] = {}
         self.clouds: list[SimCloud] = []
+        self.freezes = Freezes()
         self.births = 0
         self.kills = 0
         self._gateway_id = gateway_id
+        self._user_id = user_id
         self._ledger = ledger
         self._unknown: dict[str, list[tuple[datetime, int, str | None]]] = defaultdict(list)
         self._lied_at: dict[str, datetime] = {}
@@ -124,6 +127,12 @@ class Judge:
         kept = {i.machine_id for i in self._ledger.instances(uid) if i.state is not InstanceState.TERMINATING}
         if life.machine_id in kept:
             raise Violation(f"I8: {cloud.name} is told to terminate {life.machine_id} of {uid}, which is not retired")
+
+    def sent(self, cloud: str, uid: str) -> None:
+        """Nothing. Raises Violation when the gateway sends a change for what is frozen."""
+        freeze = self.freezes.over(uid, self._user_id, cloud)
+        if freeze is not None:
+            raise Violation(f"G-R10: {cloud} is told to change something of {uid}, though {freeze.sentence}")
 
     def demands(self) -> list[str]:
         """What is still wrong, faults being over: leaks (I2) and groups that are not as desired (I5)."""

@@ -19,6 +19,7 @@ from zlib import crc32
 
 from tests.reconciler import virtual_time
 from tests.sim.nemesis import Nemesis
+from tests.sim.operator import Operator
 from tests.sim.universe import LedgerDown, Universe
 
 HOURS = 1.28
@@ -87,7 +88,7 @@ async def play(seed: int, hours: float = HOURS, *, keeps_story: bool = False) ->
 
 
 async def _played(universe: Universe, alarm: _Alarm, seed: int, hours: float) -> Ending:
-    nemesis = Nemesis(universe)
+    nemesis, operator = Nemesis(universe), Operator(universe, seed)
     await universe.start()
     for _ in range(GROUPS_FIRST):
         universe.create()
@@ -97,10 +98,12 @@ async def _played(universe: Universe, alarm: _Alarm, seed: int, hours: float) ->
     while loop.time() < hours * 3600 and not complaints:
         before_s, groups = loop.time(), len(universe.living())
         await nemesis.act()
+        await operator.act()
         group_hours += groups * (loop.time() - before_s) / 3600
         complaints = _wrongs(universe, alarm)
     if not complaints:
         await nemesis.calm()
+        await operator.calm()
         before_s, groups = loop.time(), len(universe.living())
         complaints = await _settle(universe, alarm)
         group_hours += groups * (loop.time() - before_s) / 3600

@@ -10,12 +10,15 @@ import asyncio
 import itertools
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
 from backends.cloud import CloudTraits
 from reconciler.accounts import Account
+from reconciler.brakes import Brakes
+from reconciler.freezes import Freezes
 from reconciler.loop import Reconciler
 from reconciler.model import FailBack, RankedCloud
 from reconciler.steady import SteadyClock
@@ -27,6 +30,8 @@ from tests.sim.judge import Judge, Violation, Wish
 GATEWAY_ID = "gw"
 CLOUDS = ("hotel", "sierra", "foxtrot")
 DESIRED_MAX = 8
+USER_ID = 7
+"""Whose all groups are."""
 
 STORY_LINES_MAX = 4_000
 
@@ -47,7 +52,7 @@ class Universe:
         self.now = virtual_time.calendar()
         """The time, which nobody can set."""
         self.ledger = MemoryLedger(step=_at_once)
-        self.judge = Judge(GATEWAY_ID, self.ledger)
+        self.judge = Judge(GATEWAY_ID, USER_ID, self.ledger)
         self.wrongs: list[str] = []
         self.story: list[str] = []
         self.clouds = [self._cloud(name) for name in CLOUDS[: self.random.choice((1, 2, 2, 3))]]
@@ -59,6 +64,8 @@ class Universe:
         self.clock_stands_at: datetime | None = None
         self.ledger_chance = 0.0
         """Of each verb of the ledger to fail, before or after its effect."""
+        self.ceilings: dict[str, dict[str, Any]] = {cloud.name: {} for cloud in self.clouds}
+        """Of the accounts, by cloud."""
         self.life: Life | None = None
         self.tokens = itertools.count(1)
         self.uids = itertools.count(1)
@@ -143,6 +150,12 @@ class Universe:
         self.tell(f"user: {declared} instances that are lost are unhealthy")
         return declared
 
+    async def freeze(self, freezes: Freezes) -> None:
+        """Nothing; these are in force from now on, and no others. They outlive the gateway."""
+        self.judge.freezes = freezes
+        if self.life is not None:
+            await self.life.freeze(freezes)
+
     def living(self) -> list[str]:
         """The groups that are not deleted."""
         return [uid for uid, wish in self.judge.wishes.items() if wish.deleted_at is None]
@@ -208,6 +221,8 @@ class Life:
             for cloud in universe.clouds
         }
         seed = universe.random.getrandbits(32)
+        brakes = Brakes()
+        brakes.tell(universe.judge.freezes)
         self._reconciler = Reconciler(
             _Ledger(universe, self),  # every verb of the port, each through the gate
             self,
@@ -218,21 +233,29 @@ class Life:
             new_token=lambda uid: f"{uid}-{next(universe.tokens)}",
             sweep_interval_s=universe.sweep_interval_s,
             resync_s=universe.resync_s,
+            brakes=brakes,
         )
         self._running = asyncio.ensure_future(self._reconciler.run())
 
     def account(self, user_id: int, cloud_name: str) -> Account | None:
         """See the account book."""
-        assert user_id == 7
-        return self._lines.get(cloud_name)
+        assert user_id == USER_ID
+        line = self._lines.get(cloud_name)
+        ceilings = self._universe.ceilings.get(cloud_name)
+        return replace(line, **ceilings) if line is not None and ceilings else line
 
     def accounts(self) -> list[Account]:
         """See the account book."""
-        return list(self._lines.values())
+        return [account for name in self._lines if (account := self.account(USER_ID, name)) is not None]
 
     def wake(self, uid: str) -> None:
         """See the reconciler."""
         self._reconciler.wake(uid)
+
+    async def freeze(self, freezes: Freezes) -> None:
+        """See the reconciler."""
+        with suppress(LedgerDown):  # groups that are not waked now look again by themselves
+            await self._reconciler.freeze(freezes)
 
     @property
     def is_broken(self) -> bool:
