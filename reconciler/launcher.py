@@ -26,6 +26,7 @@ from reconciler.outcome import CALL_RETRY_S, Outcome
 from reconciler.sites import Sites
 from reconciler.tally import Tally
 from reconciler.turnstile import Turnstiles
+from reconciler.unheard import Unheard
 
 log = logging.getLogger(__name__)
 
@@ -103,18 +104,10 @@ class Launcher:
         self._clock = clock
         self._new_token = new_token
         self._gateway_id = gateway_id
-        # Calls of an earlier process may have been cut off as late as the moment this one started.
-        self._started_at = clock()
-        self._cut_at: dict[tuple[str, str], datetime] = {}
+        self.unheard = Unheard(clock, lease)
         self._sites = Sites(backoff)
         # Groups whose failures the ledger has counted since their view was made.
         self._failing: set[str] = set()
-
-    def calls_cut_at(self, uid: str, cloud: str) -> datetime:
-        """When a launch of this group on *cloud* last ended without an answer, or could have."""
-        known = self._cut_at.get((uid, cloud), self._started_at)
-        taken_over = self._lease.since(uid)
-        return known if taken_over is None else max(known, taken_over)
 
     def hold(self, record: GroupRecord, cloud: str, account: Account, now: datetime) -> Hold | None:
         """The pause of this group's launches on *cloud* that is in force at *now*, or None."""
@@ -123,8 +116,7 @@ class Launcher:
 
     def forget(self, uid: str) -> None:
         """Nothing; the group does not exist any more."""
-        for key in [key for key in self._cut_at if key[0] == uid]:
-            del self._cut_at[key]
+        self.unheard.forget(uid)
         self._failing.discard(uid)
         self._sites.forget(uid)
 
@@ -248,12 +240,12 @@ class Launcher:
             await self._nothing_happened(batch, error)
         except (CloudError, TimeoutError) as error:
             reason = str(error) or f"no answer within {LAUNCH_DEADLINE_S:g} s"
-            self._cut_at[batch.uid, batch.cloud] = self._clock()
+            self.unheard.cut_off(batch.uid, batch.cloud, batch.account.traits)
             await self._failed(batch, reason)
             outcome.look_at.add(batch.cloud)
         except BaseException:
             # Nothing is awaited here: this task may be ending because the process is.
-            self._cut_at[batch.uid, batch.cloud] = self._clock()
+            self.unheard.cut_off(batch.uid, batch.cloud, batch.account.traits)
             self._hold(batch, "the call was cut off")
             raise
         outcome.again = True
@@ -265,7 +257,7 @@ class Launcher:
             return await self._came_up(batch, machines)
         except BaseException:
             # The call may have taken long: sweeps that began before its effect prove nothing about its claims.
-            self._cut_at[batch.uid, batch.cloud] = self._clock()
+            self.unheard.not_recorded(batch.uid, batch.cloud)
             raise
 
     async def _came_up(self, batch: _Batch, machines: Sequence[Machine]) -> bool:
@@ -291,6 +283,10 @@ class Launcher:
             all_run = all(machine.state is MachineState.RUNNING for machine in machines)
             return all_run and len(machines) == len(batch.claims) and all(task.result() for task in bound)
         reason = f"{batch.cloud} launched {len(pairs)} of {len(batch.claims)}"
+        if batch.repeated:
+            self.unheard.doubt(batch.uid, batch.cloud, batch.token)
+            self._hold(batch, reason)
+            return False
         is_elsewhere = self._is_only_this_place_full(batch, reason)
         if pairs:
             if not is_elsewhere:
@@ -316,12 +312,15 @@ class Launcher:
                 await self._failed(batch, reason)
             case _:
                 assert_never(error)
-        if isinstance(error, NoCapacity | Refused):
+        if batch.repeated:
+            # That says nothing of the first call: its claims stay. What was refused once is not asked for a third time.
+            if isinstance(error, NoCapacity | Refused):
+                self.unheard.doubt(batch.uid, batch.cloud, batch.token)
+        elif isinstance(error, NoCapacity | Refused):
             await self._give_up(batch, batch.claims, reason)
-        elif not batch.repeated:
+        else:
             message = causes.status_message(reason)
             await self._ledger.release([claim.key for claim in batch.claims], "Cancelled", message, self._clock())
-        # A repeated call that did not get through says nothing of the first one: its claims stay.
 
     async def _give_up(self, batch: _Batch, claims: Sequence[Instance], reason: str) -> None:
         """

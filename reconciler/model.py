@@ -296,6 +296,13 @@ class AccountView:
 
     A sweep that began earlier proves nothing about claims: the call may have had its effect after it.
     """
+    doubted: frozenset[str] = frozenset()
+    """
+    Tokens of launches that were repeated, and the repeated call was refused or brought too few.
+
+    That says nothing of the first call, which may be under way still: such a launch is neither repeated nor given up
+    before its machines would have to be shown.
+    """
     absences: Mapping[str, Absence] = field(default_factory=dict)
     """By machine id, for the group's machines that the picture lacks."""
     living: int = 0

@@ -216,6 +216,7 @@ def _repeatable(draft: Draft, cloud: str, token: str, claims: Sequence[Instance]
     return (
         not draft.group.deleting
         and source is not None
+        and token not in draft.view.accounts[cloud].doubted
         and any(ranked.name == cloud for ranked in draft.group.clouds)
         and all(_is_of(claim, source) for claim in claims)
         and [claim.index for claim in claims] == list(range(len(batch)))
