@@ -125,8 +125,10 @@ class Draft:
         return [machine for machine in unbound if machine.mark is None or machine.mark.token not in awaited]
 
     def per_cloud(self) -> Counter[str]:
-        """Counting instances per cloud."""
-        return Counter(instance.cloud for instance in self.counting.values())
+        """Counting instances per cloud, and machines that this plan adopts."""
+        counts = Counter(instance.cloud for instance in self.counting.values())
+        counts.update({cloud: len(machine_ids) for cloud, machine_ids in self.adopted.items()})
+        return counts
 
     def do(self, action: actions.Action) -> None:
         """Nothing; the action is part of the plan and the sets follow it."""

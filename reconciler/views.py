@@ -41,8 +41,13 @@ class Views:
         self._brakes = brakes
 
     def accounts_of(self, record: GroupRecord) -> dict[str, Account]:
-        """By cloud, the accounts that the group uses or has instances in; clouds without one are left out."""
+        """
+        By cloud, the accounts that the group uses or has instances in, and those that show machines of it.
+
+        A launch may come to light on a cloud that the group has left meanwhile. Clouds without an account are left out.
+        """
         names = {ranked.name for ranked in record.group.clouds} | {instance.cloud for instance in record.instances}
+        names |= self._watch.clouds_of(record.group.uid)
         found = {name: self._book.account(record.group.user_id, name) for name in sorted(names)}
         return {name: account for name, account in found.items() if account is not None}
 

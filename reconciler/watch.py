@@ -73,6 +73,10 @@ class Watch:
         """By account key, the machines with the mark of the group *uid* that are shown now, or were last."""
         return {sweeper.account.key: sweeper.picture.by_group.get(uid, ()) for sweeper in self}
 
+    def clouds_of(self, uid: str) -> set[str]:
+        """The clouds that show machines with the mark of the group *uid*, whether or not it may use them."""
+        return {each.account.cloud.name for each, _ in self._sweepers.values() if uid in each.picture.by_group}
+
     def uids(self) -> set[str]:
         """The groups whose marks are seen on any machine."""
         return {uid for sweeper in self for uid in sweeper.picture.by_group}

@@ -98,6 +98,43 @@ async def test_a_leak_of_a_removed_group_is_ended_in_time() -> None:
     await world.crash()
 
 
+async def forgotten_on_hotel(world: SimWorld, desired: int) -> None:
+    """A group that may use sierra alone, and a machine of it on hotel, of whose launch there is no record."""
+    world.add_group("g-1", desired, ["sierra"])
+    await world.start()
+    await asyncio.sleep(30)
+    world.hotel.plant(SPEC, Mark("gw", "g-1", "token-late"))
+
+
+@in_virtual_time
+async def test_a_leak_on_a_cloud_that_its_group_has_left_is_ended() -> None:
+    """I2: the group looks there, too, though it has nothing to look for."""
+    world = SimWorld()
+    await forgotten_on_hotel(world, 2)
+    await asyncio.sleep(170)
+
+    assert world.hotel.alive() == []
+    assert world.spread() == {"sierra": 2}
+    await world.crash()
+
+
+@in_virtual_time
+async def test_a_leak_that_was_in_sight_when_its_group_went_is_ended() -> None:
+    """I2: nothing about it changes any more, so nothing but the removal itself makes anybody look again."""
+    world = SimWorld()
+    world.add_group("g-1", 1, ["sierra"])
+    await world.start()
+    await asyncio.sleep(30)
+    world.hotel.plant(SPEC, Mark("gw", "g-1", "token-late"))
+    await asyncio.sleep(30)
+    await world.delete("g-1")
+    await asyncio.sleep(60)
+
+    assert "g-1" not in world.ledger.groups
+    assert world.hotel.alive() == []
+    await world.crash()
+
+
 @in_virtual_time
 async def test_a_freeze_holds_up_that_too() -> None:
     """Until it is thawed."""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from backends.cloud import MachineState
-from reconciler import actions
+from reconciler import actions, rails
 from reconciler.model import Absence, InstanceState, RankedCloud
 from tests.reconciler.views import (
     NOW,
@@ -149,6 +149,17 @@ class TestAdopt:
 
         assert of_kind(made, actions.Adopt) == []
         assert [a.machine_ids for a in of_kind(made, actions.Reap)] == [("m-9",)]
+
+    def test_what_is_adopted_leaves_less_room_for_launches(self) -> None:
+        """Two are missing, with room for one: a plan beyond the rails would be made again and again, and never done."""
+        clouds = (RankedCloud("hotel", 2), SIERRA)
+        seen = view(3, [instance(1)], clouds=clouds, accounts={"hotel": account([*running(1), machine("m-9")])})
+
+        made = plan(seen)
+
+        assert [a.machine_id for a in of_kind(made, actions.Adopt)] == ["m-9"]
+        assert launched(made) == {"sierra": 1}
+        rails.check(seen, made)
 
     def test_a_cap_holds_for_the_adopted_too(self) -> None:
         """What is beyond it runs elsewhere."""

@@ -87,6 +87,13 @@ class JudgedCloud(SimCloud):
             self._court.judged(partial(self._court.judge.terminating, self, life))
         await super().terminate(machine_ids)
 
+    def forgets(self, spec: LaunchSpec, mark: Mark) -> Life:
+        """A machine of ours that no life of the gateway remembers: no surplus of theirs, and a leak all the same."""
+        life = super()._born(spec, mark, mark.token, 0)
+        self._court.judge.forgotten.add(life.machine_id)
+        self._changed.set()
+        return life
+
     def told(self, uid: str) -> None:
         """Nothing; a life of the gateway sends a change of something of the group, which may never arrive."""
         self._court.judged(partial(self._court.judge.sent, self.name, uid))

@@ -59,6 +59,8 @@ class Judge:
         self.wishes: dict[str, Wish] = {}
         self.clouds: list[SimCloud] = []
         self.freezes = Freezes()
+        self.forgotten: set[str] = set()
+        """Machines that no life of the gateway remembers: they make no launch one too many."""
         self.births = 0
         self.kills = 0
         self._gateway_id = gateway_id
@@ -97,7 +99,8 @@ class Judge:
         wish = self.wishes[uid]
         _, most = wish.span(now)
         retired = self._retired(uid)
-        counted = [other for other in self._alive(uid) if _serves(other) and other.machine_id not in retired]
+        left_out = retired | self.forgotten
+        counted = [other for other in self._alive(uid) if _serves(other) and other.machine_id not in left_out]
         allowed = most + self._twins(uid, now)
         if len(counted) > allowed:
             raise Violation(

@@ -1,5 +1,5 @@
 """
-Who operates a simulated universe: ceilings on accounts, and the red button.
+Who operates a simulated universe: ceilings on accounts, the red button, and a machine that somebody forgot.
 
 Owns: what operators do, drawn by a chance of its own: universes without one are as they would be if there were none.
 """
@@ -7,12 +7,16 @@ Owns: what operators do, drawn by a chance of its own: universes without one are
 import math
 from random import Random
 
+from backends.cloud import LaunchSpec, Mark
 from reconciler.freezes import Freeze, Freezes, Scope
 from tests.reconciler import virtual_time
-from tests.sim.universe import DESIRED_MAX, USER_ID, Universe
+from tests.sim.universe import DESIRED_MAX, GATEWAY_ID, USER_ID, Universe
 
 PRESSES = 0.06
 """Chance of a press or a release at each act of the nemesis, where somebody operates."""
+
+FORGETS = 0.03
+"""Chance, at each act, of a machine of ours that nobody remembers: once, for many at once look like an old backup."""
 
 STEPS_MAX = 30
 
@@ -26,6 +30,7 @@ class Operator:
         self._universe = universe
         self._random = Random(seed ^ SALT)
         self._is_there = self._random.random() < 0.5
+        self._has_forgotten = False
         if self._is_there:
             for cloud in universe.clouds:
                 rate, places = self._random.choice((math.inf, 20.0, 60.0)), self._random.choice((None, None, 6, 15))
@@ -34,7 +39,11 @@ class Operator:
 
     async def act(self) -> None:
         """Nothing; something may have been frozen, or thawed."""
-        if not self._is_there or self._random.random() >= PRESSES:
+        if not self._is_there:
+            return
+        if not self._has_forgotten and self._random.random() < FORGETS:
+            self._forget_a_machine()
+        if self._random.random() >= PRESSES:
             return
         universe, frozen = self._universe, list(self._universe.judge.freezes)
         if frozen and self._random.random() < 0.6:
@@ -49,6 +58,16 @@ class Operator:
             await self._begin_something()
             freeze = Freeze(scope, name, name, "an operator", universe.clock(), "to be sure")
             await universe.freeze(Freezes([*frozen, freeze]))
+
+    def _forget_a_machine(self) -> None:
+        """Nothing; a machine of a group comes to light whose launch is on no record."""
+        universe, living = self._universe, self._universe.living()
+        if not living:
+            return
+        self._has_forgotten = True
+        uid, cloud = self._random.choice(living), self._random.choice(universe.clouds)
+        machine = cloud.forgets(LaunchSpec("img", "m1.small"), Mark(GATEWAY_ID, uid, f"{uid}-forgotten"))
+        universe.tell(f"{cloud.name}: {machine.machine_id} of {uid} is there, and nobody remembers it")
 
     async def _begin_something(self) -> None:
         """Nothing; what a user has just asked for is under way: that is when a red button is pressed."""

@@ -33,6 +33,9 @@ DESIRED_MAX = 8
 USER_ID = 7
 """Whose all groups are."""
 
+SLOW_CALL_S = 100.0
+"""Of clouds that promise nothing about tokens: calls that nobody waits for any more have their effect that late."""
+
 STORY_LINES_MAX = 4_000
 
 
@@ -191,6 +194,8 @@ class Universe:
             announces_changes=random.random() < 0.15,
         )
         cloud = JudgedCloud(name, self.now, Random(random.getrandbits(32)), traits, self)
+        if not traits.token_is_idempotent:
+            cloud.faults.slow_call_s = SLOW_CALL_S
         cloud.habits.call_s = random.choice((0.01, 0.3, 3.0))
         cloud.habits.boot_delay_s = random.choice((0.0, 5.0, 60.0))
         cloud.habits.terminate_delay_s = random.choice((0.0, 10.0))
