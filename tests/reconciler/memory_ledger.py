@@ -5,6 +5,7 @@ Owns: the port's words made true in the plainest way. Every verb is atomic betwe
 """
 
 import itertools
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -40,6 +41,8 @@ class MemoryLedger:
     groups: dict[str, Group] = field(default_factory=dict)
     sources: dict[str, Mapping[str, LaunchSource]] = field(default_factory=dict)
     rows: dict[int, _Row] = field(default_factory=dict)
+    _of: dict[str, dict[int, _Row]] = field(default_factory=lambda: defaultdict(dict))
+    """The same rows by group, in order: groups may be many."""
     told: dict[str, list[Activity]] = field(default_factory=dict)
     waiting: dict[str, tuple[str, ...]] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
@@ -64,7 +67,7 @@ class MemoryLedger:
             raise ValueError(f"the row of {uid} cannot be read")
         if uid not in self.groups:
             return None
-        instances = tuple(row.instance for row in self.rows.values() if row.uid == uid)
+        instances = tuple(self.instances(uid))
         return GroupRecord(self.groups[uid], self.sources[uid], instances)
 
     async def claim(
@@ -97,7 +100,7 @@ class MemoryLedger:
                 spec_created_at=source.created_at,
                 place=place,
             )
-            self.rows[claim.key] = _Row(uid, claim, self._tell(uid, "Launching a new EC2 instance", cause))
+            self._put(_Row(uid, claim, self._tell(uid, "Launching a new EC2 instance", cause)))
             claims.append(claim)
         self._owe(uid, -replacing)
         await self.step()
@@ -139,7 +142,7 @@ class MemoryLedger:
         assert now.tzinfo is not None
         for row in self._those(keys, InstanceState.CLAIMED):
             row.activity.status_code, row.activity.status_message = outcome, message
-            del self.rows[row.instance.key]
+            self._drop(row.instance.key)
 
     async def retire(
         self, uid: str, generation: int, keys: Sequence[int], causes: Sequence[str], owe: int, now: datetime
@@ -172,7 +175,7 @@ class MemoryLedger:
         await self.step()
         assert now.tzinfo is not None
         for key, cause in zip(keys, causes, strict=True):
-            row = self.rows.pop(key, None)
+            row = self._drop(key)
             if row is None:
                 continue
             if row.instance.state is InstanceState.TERMINATING:
@@ -338,7 +341,21 @@ class MemoryLedger:
 
     def instances(self, uid: str) -> list[Instance]:
         """The instances of one group, oldest first."""
-        return [row.instance for row in self.rows.values() if row.uid == uid]
+        return [row.instance for row in self._of.get(uid, {}).values()]
+
+    def lose_instances(self) -> None:
+        """Nothing; as in a backup that was made before any of them."""
+        self.rows.clear()
+        self._of.clear()
+
+    def _put(self, row: _Row) -> None:
+        self.rows[row.instance.key] = self._of[row.uid][row.instance.key] = row
+
+    def _drop(self, key: int) -> _Row | None:
+        row = self.rows.pop(key, None)
+        if row is not None:
+            del self._of[row.uid][key]
+        return row
 
     def _row(self, key: int, state: InstanceState) -> _Row | None:
         return next(iter(self._those([key], state)), None)

@@ -75,7 +75,7 @@ async def test_a_ledger_from_a_backup_takes_its_machines_back() -> None:
     world = await settled(4)
     await asyncio.sleep(200)
     await world.crash()
-    world.ledger.rows.clear()
+    world.ledger.lose_instances()
 
     await world.start()
     await asyncio.sleep(30)

@@ -3,6 +3,8 @@
 import asyncio
 import math
 
+import pytest
+
 from reconciler.model import RankedCloud
 from tests.reconciler.sim_world import SimWorld
 from tests.reconciler.virtual_time import in_virtual_time
@@ -41,6 +43,7 @@ async def whole(world: SimWorld, wanted: int) -> float:
     return now_s()
 
 
+@pytest.mark.timeout(600)
 @in_virtual_time
 async def test_a_thousand_groups_come_back_at_the_pace_of_their_account() -> None:
     """F33: a cloud away for an hour ends nothing, is hardly called, and takes no storm when it is back."""
