@@ -165,17 +165,19 @@ class Executor:
             self._tally.reaped[action.cloud] += len(action.machine_ids)
         outcome.retry(TERMINATE_DEADLINE_S)
 
-    async def reap_leftovers(self, uid: str, account: Account, machine_ids: Sequence[str], outcome: Outcome) -> bool:
-        """True when the cloud accepted that these machines end, whose group nobody knows any more."""
+    async def reap_leftovers(
+        self, uid: str, user_id: int | None, account: Account, machine_ids: Sequence[str], outcome: Outcome
+    ) -> bool:
+        """True when the cloud accepted that these machines end, whose group is no more; *user_id*: whose it was."""
         cloud, because = account.cloud.name, "nobody knows their group any more"
-        frozen = self._brakes.hold(uid, None, cloud)
+        frozen = self._brakes.hold(uid, user_id, cloud)
         if frozen is not None:
             log.warning("machine.not_terminated", extra={"group_uid": uid, "cloud": cloud, "reason": frozen})
             return False
         extra = {"group_uid": uid, "cloud": cloud, "machine_ids": list(machine_ids), "because": because}
         log.warning("machine.reaped", extra=extra)
         await self._ledger.note_reaped(uid, cloud, machine_ids, because, self._clock())
-        accepted = await self._terminate(uid, None, account, cloud, machine_ids, outcome)
+        accepted = await self._terminate(uid, user_id, account, cloud, machine_ids, outcome)
         if accepted:
             self._tally.reaped[cloud] += len(machine_ids)
         return accepted

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from backends.cloud import Machine
-from reconciler.model import Crash, GroupRecord, Instance
+from reconciler.model import Crash, GroupRecord, Instance, Removed
 
 
 class Ledger(Protocol):
@@ -134,8 +134,8 @@ class Ledger(Protocol):
         """True when the group was being deleted, had no instances, and is gone now; its activities stay."""
         ...
 
-    async def removed_at(self, uid: str) -> datetime | None:
-        """When the group of this uid was removed, as far as that is remembered; None when it never was one of ours."""
+    async def removed(self, uid: str) -> Removed | None:
+        """When the group of this uid was removed, and whose it was, if that is remembered; None: it never was ours."""
         ...
 
     async def note_reaped(self, uid: str, cloud: str, machine_ids: Sequence[str], because: str, now: datetime) -> None:

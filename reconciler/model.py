@@ -343,6 +343,14 @@ class AccountView:
 
 
 @dataclass(frozen=True, slots=True)
+class Removed:
+    """A group that is no more: when it was removed, and whose it was."""
+
+    at: datetime
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class GroupView:
     """Everything one pass may look at. *accounts* has an entry per cloud the group uses or has instances on."""
 

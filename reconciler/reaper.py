@@ -14,6 +14,7 @@ from reconciler import leftovers
 from reconciler.accounts import Account
 from reconciler.executor import Executor
 from reconciler.ledger import Ledger
+from reconciler.model import Removed
 from reconciler.orphans import Orphans
 from reconciler.outcome import Outcome
 from reconciler.sweeper import Sweeper
@@ -40,14 +41,14 @@ class Reaper:
         """Seconds until the machines of *uid*, a group that nobody knows, want another look; None: there are none."""
         self.orphans.note(uid, self._watch.of_group(uid))
         showing = [sweeper for sweeper in self._watch if sweeper.picture.by_group.get(uid)]
-        removed_at = await self._ledger.removed_at(uid) if showing else None
+        removed = await self._ledger.removed(uid) if showing else None
         for sweeper in showing:
-            doomed = self._doomed(uid, sweeper, removed_at, verdicts)
+            doomed = self._doomed(uid, sweeper, removed, verdicts)
             if doomed:
-                await self._reap(uid, sweeper.account, doomed)
+                await self._reap(uid, removed, sweeper.account, doomed)
         return leftovers.LOOK_AGAIN_S if self.orphans.has(uid) else None
 
-    def _doomed(self, uid: str, sweeper: Sweeper, removed_at: datetime | None, verdicts: Verdicts) -> Sequence[str]:
+    def _doomed(self, uid: str, sweeper: Sweeper, removed: Removed | None, verdicts: Verdicts) -> Sequence[str]:
         picture, cloud = sweeper.picture, sweeper.account.cloud.name
         if picture.blind is not None or picture.swept_at is None:
             return ()
@@ -57,11 +58,13 @@ class Reaper:
         untouchable = verdicts.untouchable_on(cloud)
         machines = [machine for machine in machines if machine.machine_id not in untouchable]
         condemned = verdicts.condemned_on(cloud)
+        removed_at = None if removed is None else removed.at
         return leftovers.reapable(machines, first_seen, picture.swept_at, removed_at, condemned, self._clock())
 
-    async def _reap(self, uid: str, account: Account, doomed: Sequence[str]) -> None:
+    async def _reap(self, uid: str, removed: Removed | None, account: Account, doomed: Sequence[str]) -> None:
         if self._is_armed:
-            await self._executor.reap_leftovers(uid, account, doomed, Outcome())
+            user_id = None if removed is None else removed.user_id
+            await self._executor.reap_leftovers(uid, user_id, account, doomed, Outcome())
         else:
             extra = {"account": account.key, "group_uid": uid, "machine_ids": doomed}
             log.warning("machine.would_be_reaped", extra=extra)

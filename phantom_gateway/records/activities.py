@@ -15,6 +15,7 @@ from phantom_gateway.records import events
 from phantom_gateway.records.events import Change
 from phantom_gateway.records.prepared import Prepared
 from phantom_gateway.records.tables import activities
+from reconciler.model import Removed
 
 KEPT = timedelta(days=42)
 """AWS keeps activities six weeks."""
@@ -178,12 +179,13 @@ def rename_group(connection: sa.Connection, group_uid: str, name: str) -> None:
     connection.execute(activities.update().where(activities.c.group_uid == group_uid).values(group_name=name))
 
 
-def removed_at(connection: sa.Connection, group_uid: str) -> datetime | None:
-    """When the latest activity of a group that was removed ended; None when no such group is remembered."""
+def removed(connection: sa.Connection, group_uid: str) -> Removed | None:
+    """When the latest activity of a group that was removed ended, and whose; None when no such group is remembered."""
     ended = sa.func.coalesce(activities.c.ended_at, activities.c.started_at)
     latest = sa.func.max(ended, type_=activities.c.started_at.type)
     place = sa.and_(activities.c.group_uid == group_uid, activities.c.group_deleted)
-    return connection.execute(sa.select(latest).where(place)).scalar()
+    at, user_id = connection.execute(sa.select(latest, sa.func.max(activities.c.user_id)).where(place)).one()
+    return None if at is None else Removed(at, user_id)
 
 
 def prune(connection: sa.Connection, now: datetime) -> int:

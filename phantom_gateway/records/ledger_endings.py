@@ -17,7 +17,7 @@ from phantom_gateway.records.groups import GroupRow
 from phantom_gateway.records.instances import InstanceRow
 from phantom_gateway.records.ledger_activities import DONE, OPEN_TERMINATION, TERMINATING, opened
 from phantom_gateway.records.ledger_fence import Fenced
-from reconciler.model import InstanceState
+from reconciler.model import InstanceState, Removed
 
 
 class Endings(Fenced):
@@ -86,9 +86,9 @@ class Endings(Fenced):
 
         return await self._database.write(job)
 
-    async def removed_at(self, uid: str) -> datetime | None:
+    async def removed(self, uid: str) -> Removed | None:
         """See the port. Activities remember it, for six weeks."""
-        return await self._database.read(lambda connection: activities.removed_at(connection, uid))
+        return await self._database.read(lambda connection: activities.removed(connection, uid))
 
     async def note_reaped(self, uid: str, cloud: str, machine_ids: Sequence[str], because: str, now: datetime) -> None:
         """See the port."""

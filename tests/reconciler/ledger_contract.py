@@ -417,14 +417,19 @@ class LedgerContract:
     async def test_a_removed_group_is_remembered(self, ledger: Ledger, seed: Seeder) -> None:
         """So that what it left behind is known for a leak; a group that is there, or never was, is not."""
         keys = await serving(ledger, seed)
-        before = await ledger.removed_at("g-1")
+        record = await ledger.read("g-1")
+        assert record is not None
+        owner = record.group.user_id
+        before = await ledger.removed("g-1")
         await seed.mark_deleting("g-1")
         await ledger.bury(keys, ["gone"], 0, LATER)
         await ledger.remove_group("g-1", LATER)
         await ledger.note_reaped("g-1", "hotel", ["m-9"], "a leak", LATER)
 
-        assert (before, await ledger.removed_at("g-0")) == (None, None)
-        assert await ledger.removed_at("g-1") == LATER
+        assert (before, await ledger.removed("g-0")) == (None, None)
+        removed = await ledger.removed("g-1")
+        assert removed is not None
+        assert (removed.at, removed.user_id) == (LATER, owner)
 
     async def test_a_sensor_moves_desired_as_a_user_would(self, ledger: Ledger, seed: Seeder) -> None:
         """The number, its cause, its time and a new generation; within bounds, and for its generation only."""

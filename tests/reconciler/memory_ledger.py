@@ -11,7 +11,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from backends.cloud import LaunchSpec, Machine, MachineState
-from reconciler.model import Crash, Group, GroupRecord, Instance, InstanceState, LaunchSource, Process, RankedCloud
+from reconciler.model import (
+    Crash,
+    Group,
+    GroupRecord,
+    Instance,
+    InstanceState,
+    LaunchSource,
+    Process,
+    RankedCloud,
+    Removed,
+)
 from tests.reconciler.little_cloud import no_step
 from tests.reconciler.virtual_time import EPOCH
 
@@ -47,7 +57,7 @@ class MemoryLedger:
     waiting: dict[str, tuple[str, ...]] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
     """Launches that failed in a row, by group."""
-    removed: dict[str, datetime] = field(default_factory=dict)
+    gone: dict[str, Removed] = field(default_factory=dict)
     reaped: list[tuple[str, str, str]] = field(default_factory=list)
     """(uid, cloud, machine id), in order."""
     notes: int = 0
@@ -266,14 +276,14 @@ class MemoryLedger:
         assert now.tzinfo is not None
         if uid not in self.groups or not self.groups[uid].deleting or self.instances(uid):
             return False
+        self.gone[uid] = Removed(now, self.groups[uid].user_id)
         del self.groups[uid], self.sources[uid]
-        self.removed[uid] = now
         return True
 
-    async def removed_at(self, uid: str) -> datetime | None:
+    async def removed(self, uid: str) -> Removed | None:
         """See the port."""
         await self.step()
-        return self.removed.get(uid)
+        return self.gone.get(uid)
 
     async def note_reaped(self, uid: str, cloud: str, machine_ids: Sequence[str], because: str, now: datetime) -> None:
         """See the port."""

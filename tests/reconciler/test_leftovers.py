@@ -135,12 +135,15 @@ async def test_a_leak_that_was_in_sight_when_its_group_went_is_ended() -> None:
     await world.crash()
 
 
+@pytest.mark.parametrize(
+    ("scope", "name"), [(Scope.ALL, ""), (Scope.CLOUD, "hotel"), (Scope.USER, "7"), (Scope.GROUP, "g-1")]
+)
 @in_virtual_time
-async def test_a_freeze_holds_up_that_too() -> None:
-    """Until it is thawed."""
+async def test_a_freeze_holds_up_that_too(scope: Scope, name: str) -> None:
+    """Until it is thawed, even by whoever's the group was."""
     world = SimWorld()
     await left_behind(world)
-    await world.freeze(Freeze(Scope.CLOUD, "hotel", "hotel", "bob", virtual_time.now(), ""))
+    await world.freeze(Freeze(scope, name, name, "bob", virtual_time.now(), ""))
     await asyncio.sleep(600)
     frozen = len(world.hotel.alive())
     await world.freeze()
