@@ -12,6 +12,9 @@ from reconciler.freezes import Freeze, Freezes, Scope
 from tests.reconciler import virtual_time
 from tests.sim.universe import DESIRED_MAX, GATEWAY_ID, USER_ID, Universe
 
+SHARE = 0.25
+"""Of universes. More: plans of what is frozen are made twice, and fewer universes fit into the time there is."""
+
 PRESSES = 0.06
 """Chance of a press or a release at each act of the nemesis, where somebody operates."""
 
@@ -24,17 +27,17 @@ SALT = 0x0B5E55ED
 
 
 class Operator:
-    """Of *universe*, which came from *seed*; every other universe has one."""
+    """Of *universe*, which came from *seed*; one universe in four has one."""
 
     def __init__(self, universe: Universe, seed: int) -> None:
         self._universe = universe
         self._random = Random(seed ^ SALT)
-        self._is_there = self._random.random() < 0.5
+        self._is_there = self._random.random() < SHARE
         self._has_forgotten = False
         if self._is_there:
             for cloud in universe.clouds:
                 rate, places = self._random.choice((math.inf, 20.0, 60.0)), self._random.choice((None, None, 6, 15))
-                universe.ceilings[cloud.name] = {"launches_per_minute_max": rate, "vms_max": places}
+                universe.limit(cloud.name, launches_per_minute_max=rate, vms_max=places)
                 universe.tell(f"operator: {cloud.name} may launch {rate:g} a minute and hold {places}")
 
     async def act(self) -> None:
@@ -46,7 +49,7 @@ class Operator:
         if self._random.random() >= PRESSES:
             return
         universe, frozen = self._universe, list(self._universe.judge.freezes)
-        if frozen and self._random.random() < 0.6:
+        if frozen and self._random.random() < 0.8:
             thawed = self._random.choice(frozen)
             universe.tell(f"operator: thaws {thawed.scope} {thawed.label}")
             await universe.freeze(Freezes(freeze for freeze in frozen if freeze is not thawed))
@@ -80,8 +83,8 @@ class Operator:
     async def calm(self) -> None:
         """Nothing; everything is thawed, and accounts may hold what is wanted. They are as slow as before."""
         universe = self._universe
-        for ceilings in universe.ceilings.values():
-            ceilings["vms_max"] = None
+        for cloud in universe.clouds:
+            universe.limit(cloud.name, vms_max=None)
         await universe.freeze(Freezes())
 
     def _name(self, scope: Scope) -> str | None:

@@ -60,8 +60,8 @@ class Universe:
         self.story: list[str] = []
         self.clouds = [self._cloud(name) for name in CLOUDS[: self.random.choice((1, 2, 2, 3))]]
         self.judge.clouds.extend(self.clouds)
-        self.sweep_interval_s = self.random.choice((5.0, 30.0, 30.0, 60.0, 60.0, 60.0))
-        self.resync_s = self.random.choice((60.0, 600.0, 600.0))
+        self.sweep_interval_s = self.random.choice((10.0, 30.0, 30.0, 60.0, 60.0, 60.0))
+        self.resync_s = self.random.choice((120.0, 600.0, 600.0))
         """Seldom: what only a resync would set right is felt."""
         self.clock_error_s = 0.0
         self.clock_stands_at: datetime | None = None
@@ -153,6 +153,12 @@ class Universe:
         self.tell(f"user: {declared} instances that are lost are unhealthy")
         return declared
 
+    def limit(self, cloud: str, **ceilings: Any) -> None:
+        """Nothing; the account on *cloud* has these ceilings from now on."""
+        self.ceilings[cloud] |= ceilings
+        if self.life is not None:
+            self.life.hears_of_ceilings()
+
     async def freeze(self, freezes: Freezes) -> None:
         """Nothing; these are in force from now on, and no others. They outlive the gateway."""
         self.judge.freezes = freezes
@@ -225,6 +231,7 @@ class Life:
             cloud.name: Account(cloud.name, Line(cloud, self, universe.judge, self._clock.now), cloud.traits)
             for cloud in universe.clouds
         }
+        self.hears_of_ceilings()
         seed = universe.random.getrandbits(32)
         brakes = Brakes()
         brakes.tell(universe.judge.freezes)
@@ -245,17 +252,20 @@ class Life:
     def account(self, user_id: int, cloud_name: str) -> Account | None:
         """See the account book."""
         assert user_id == USER_ID
-        line = self._lines.get(cloud_name)
-        ceilings = self._universe.ceilings.get(cloud_name)
-        return replace(line, **ceilings) if line is not None and ceilings else line
+        return self._accounts.get(cloud_name)
 
     def accounts(self) -> list[Account]:
         """See the account book."""
-        return [account for name in self._lines if (account := self.account(USER_ID, name)) is not None]
+        return list(self._accounts.values())
 
     def wake(self, uid: str) -> None:
         """See the reconciler."""
         self._reconciler.wake(uid)
+
+    def hears_of_ceilings(self) -> None:
+        """Nothing; accounts have those of the universe from now on."""
+        ceilings = self._universe.ceilings
+        self._accounts = {name: replace(line, **ceilings[name]) for name, line in self._lines.items()}
 
     async def freeze(self, freezes: Freezes) -> None:
         """See the reconciler."""
