@@ -4,7 +4,7 @@ A plan while it is being made: what is left of the view after the actions chosen
 Owns: the bookkeeping that the planner's steps share within one call. Lives no longer than that call.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from datetime import datetime
 
 from backends.cloud import OVER, Machine
@@ -124,10 +124,13 @@ class Draft:
         awaited = {claim.token for claim in self.claims() if claim.cloud == cloud}
         return [machine for machine in unbound if machine.mark is None or machine.mark.token not in awaited]
 
-    def per_cloud(self) -> Counter[str]:
+    def per_cloud(self) -> defaultdict[str, int]:
         """Counting instances per cloud, and machines that this plan adopts."""
-        counts = Counter(instance.cloud for instance in self.counting.values())
-        counts.update({cloud: len(machine_ids) for cloud, machine_ids in self.adopted.items()})
+        counts: defaultdict[str, int] = defaultdict(int)
+        for instance in self.counting.values():
+            counts[instance.cloud] += 1
+        for cloud, machine_ids in self.adopted.items() if self.adoptions else ():
+            counts[cloud] += len(machine_ids)
         return counts
 
     def do(self, action: actions.Action) -> None:

@@ -33,6 +33,8 @@ class Verdicts:
 
     def spared_on(self, cloud: str) -> frozenset[str]:
         """Ids of those on *cloud* about which nobody has said anything yet."""
+        if not self.spared:  # nearly always, and every pass asks
+            return frozenset()
         return _on(cloud, self.spared - self.condemned - self.kept)
 
     def untouchable_on(self, cloud: str) -> frozenset[str]:

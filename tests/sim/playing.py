@@ -22,7 +22,7 @@ from tests.sim.nemesis import Nemesis
 from tests.sim.operator import Operator
 from tests.sim.universe import LedgerDown, Universe
 
-HOURS = 1.28
+HOURS = 1.26
 """Of trouble. A shorter universe has fewer faults that meet; a longer one takes longer to play again."""
 GROUPS_FIRST = 7
 
