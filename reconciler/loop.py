@@ -354,12 +354,14 @@ class Reconciler:
                 turnstile.waiting.add(view.group.uid)
 
     def _line_up(self, view: GroupView, plan: Plan, accounts: Mapping[str, Account]) -> None:
-        """Nothing; a group that waits for the rate of an account has a place in the line there."""
-        for name, account in accounts.items():
-            rates = [limit.reason for limit in view.accounts[name].limits if limit.again_at is not None]
-            if rates:
-                waits = any(reason in plan.waiting_on for reason in rates)
-                self._turnstiles.of(account).line_up(view.group.uid, waits=waits)
+        """Nothing; a group that waits for the rate of an account has a place in the line there, and nowhere else."""
+        waits_at = [
+            account.key
+            for name, account in accounts.items()
+            for limit in view.accounts[name].limits
+            if limit.again_at is not None and limit.reason in plan.waiting_on
+        ]
+        self._turnstiles.line_up(view.group.uid, waits_at)
 
     def _wake_all(self, uids: Iterable[str]) -> None:
         for uid in uids:

@@ -6,7 +6,7 @@ of it; what is taken is settled at the moment of claiming, so nothing is given o
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from random import Random
 
@@ -195,6 +195,11 @@ class Turnstiles:
         """Nothing; the ledger has that many instances of the group, by account key, and none elsewhere."""
         for key, turnstile in self._by_key.items():
             turnstile.census.note(uid, recorded.get(key, 0))
+
+    def line_up(self, uid: str, waits_at: Collection[str]) -> None:
+        """Nothing; the group waits for its turn at the rates of these accounts, by key, and of none it has left."""
+        for key, turnstile in self._by_key.items():
+            turnstile.line_up(uid, waits=key in waits_at)
 
     def ended(self, uid: str) -> set[str]:
         """Groups that should look again, after a pass of *uid*; see :meth:`Turnstile.ended`."""

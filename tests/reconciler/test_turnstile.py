@@ -198,6 +198,17 @@ class TestLine:
 
         assert turn(gate, "g-3") == 1
 
+    def test_who_waits_elsewhere_now_makes_room(self) -> None:
+        """A group that left the cloud never comes for its turn: all others would wait behind it for ever."""
+        hotel = account(launches_per_minute_max=60)
+        gates = Turnstiles(Random(1), Sole())
+        gates.of(hotel).take("g-0", 60, NOW)
+        for uid in ("g-1", "g-2"):
+            gates.line_up(uid, [hotel.key])
+        gates.line_up("g-1", ["another account"])
+
+        assert turn(gates.of(hotel), "g-2") == 1
+
 
 class TestCensus:
     """Machines of ours that there may be at once."""
